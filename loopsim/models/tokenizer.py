@@ -1,0 +1,39 @@
+"""One tokenizer for the pocket world's generator, CLIP and captioner: transformers' CLIP tokenizer, every corpus word one token."""
+
+import json
+import string
+from collections.abc import Sequence
+
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
+from torch import Tensor
+from transformers import CLIPTokenizer
+
+CONTEXT_LENGTH = 28
+_BOS, _EOS = "<|startoftext|>", "<|endoftext|>"
+
+
+def build_tokenizer(words: list[str]) -> CLIPTokenizer:
+    """Return a CLIP tokenizer whose merges make each of `words` a single token; other text is spelled in letters."""
+    learner = Tokenizer(BPE(end_of_word_suffix="</w>"))
+    learner.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    letters = [*string.ascii_lowercase, *string.digits, *string.punctuation]
+    trainer = BpeTrainer(vocab_size=100_000, end_of_word_suffix="</w>", initial_alphabet=letters, show_progress=False)
+    learner.train_from_iterator(words, trainer)
+    learned = learner.get_vocab()
+    ends = [f"{letter}</w>" for letter in letters]
+    tokens = [_BOS, _EOS, *dict.fromkeys([*letters, *ends, *sorted(learned, key=learned.__getitem__)])]
+    merges = json.loads(learner.to_str())["model"]["merges"]
+    return CLIPTokenizer(
+        vocab={token: index for index, token in enumerate(tokens)},
+        merges=[tuple(pair) for pair in merges],
+        model_max_length=CONTEXT_LENGTH,
+    )
+
+
+def tokenize(tokenizer: CLIPTokenizer, texts: Sequence[str]) -> Tensor:
+    """Return token ids of shape [n, model_max_length]: begin, words, end, then end tokens as padding; longer texts are cut."""
+    encoded = tokenizer(list(texts), padding="max_length", truncation=True, max_length=tokenizer.model_max_length, return_tensors="pt")
+    return encoded.input_ids

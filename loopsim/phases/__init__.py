@@ -1,0 +1,70 @@
+"""The phases of a generation, in order. Each is one function PhaseContext -> Outputs."""
+
+from typing import Any
+
+from loopsim.config import Config
+from loopsim.phases.commit import commit
+from loopsim.phases.compose import compose
+from loopsim.phases.evaluate import evaluate
+from loopsim.phases.finetune import finetune
+from loopsim.phases.generate import generate
+from loopsim.phases.train_captioner import train_captioner
+from loopsim.phases.train_clip import train_clip
+from loopsim.types import Phase, PhaseKey
+
+
+def _sections(*names: str) -> Any:
+    """Return a `settings` function that gives whole sections of the config."""
+    return lambda config, generation: {name: getattr(config, name).model_dump(mode="json") for name in names}
+
+
+def _compose_settings(config: Config, generation: int) -> Any:
+    # Only this generation's α counts: a schedule may be extended along with the run.
+    settings = config.compose.model_dump(mode="json") | {"alpha": config.compose.alpha_at(max(generation, 1))}
+    return {"compose": settings, "data": config.data.model_dump(mode="json")}
+
+
+def _generate_settings(config: Config, generation: int) -> Any:
+    return _compose_settings(config, generation + 1) | {"generate": config.generate.model_dump(mode="json")}
+
+
+def _previous(phase: str, config: Config, generation: int, section: str) -> list[PhaseKey]:
+    return [(generation - 1, phase)] if generation > 0 and getattr(config, section).start == "previous" else []
+
+
+PHASES: tuple[Phase, ...] = (
+    Phase("compose", 1, compose, _compose_settings, lambda config, g: [(k, "generate") for k in range(g)]),
+    Phase("train_clip", 1, train_clip, _sections("clip"), lambda config, g: [(g, "compose"), *_previous("train_clip", config, g, "clip")]),
+    Phase(
+        "train_captioner",
+        1,
+        train_captioner,
+        _sections("captioner"),
+        lambda config, g: [(g, "compose"), (g, "train_clip"), *_previous("train_captioner", config, g, "captioner")],
+    ),
+    Phase(
+        "evaluate",
+        1,
+        evaluate,
+        _sections("evaluate", "data", "generate"),
+        lambda config, g: [(g, "compose"), (g, "train_clip"), (g, "train_captioner"), *([(g - 1, "finetune")] if g > 0 else [])],
+    ),
+    Phase(
+        "finetune",
+        1,
+        finetune,
+        _sections("finetune"),
+        lambda config, g: [(g, "compose"), *_previous("finetune", config, g, "finetune")],
+        makes_next=True,
+    ),
+    Phase(
+        "generate",
+        1,
+        generate,
+        _generate_settings,
+        lambda config, g: [(g, "compose"), (g, "train_clip"), (g, "train_captioner"), (g, "finetune")],
+        makes_next=True,
+    ),
+    # Seals what stands in generation g. S_{g+1} belongs to the next one, so an extended run's seals equal those of a run planned longer.
+    Phase("commit", 1, commit, _sections(), lambda config, g: [(g, "evaluate")]),
+)

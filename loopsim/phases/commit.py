@@ -1,0 +1,11 @@
+"""commit: seal the generation."""
+
+from loopsim.run import PhaseContext
+from loopsim.store.keys import SEALED
+from loopsim.types import Outputs
+
+
+def commit(context: PhaseContext) -> Outputs:
+    """Store the number of rows and one hash over all of the generation's rows, so that `verify` can say which generation was changed."""
+    count, seal = context.read(lambda store: store.seal(context.generation, SEALED))
+    return Outputs(facts={"num_rows": count, "seal": seal})

@@ -1,0 +1,1 @@
+"""A run's state on disk: LMDB is the authority, weights are safetensors folders that it names."""

@@ -1,0 +1,53 @@
+"""Keys of the store: a table's name, then big-endian integers and zero-ended strings, so that rows sort as their parts do."""
+
+from enum import StrEnum
+
+Part = int | str
+MAX_KEY_BYTES = 511
+
+
+class Table(StrEnum):
+    """Every kind of row. The last two are bookkeeping of one machine's work and are left out of the digest."""
+
+    META = "meta"  # name
+    PHASE = "phase"  # generation, phase
+    DATASET = "dataset"  # generation, position: what D_g is made of
+    SAMPLE = "sample"  # generation, candidate: picture, prompt, lineage of S_g
+    CURATION = "curation"  # generation, candidate: scores, kept or not, and why
+    AUDIT = "audit"  # generation, index: the generator's answers to neutral prompts
+    METRIC = "metric"  # generation, metric, group: value, interval, bootstrap replicates
+    ITEMS = "items"  # generation, name: per-item scores
+    CHECKPOINT = "checkpoint"  # generation, phase: where an unfinished training stands
+    ATTEMPT = "attempt"  # number: when, where and by whom work was done
+
+
+# What belongs to generation g alone, and is sealed when it is committed: its data and what was measured.
+SEALED = (Table.DATASET, Table.SAMPLE, Table.CURATION, Table.AUDIT, Table.METRIC, Table.ITEMS)
+VOLATILE = (Table.CHECKPOINT, Table.ATTEMPT)
+
+
+def key(table: Table, *parts: Part) -> bytes:
+    """Return a row's key, or with fewer parts the prefix of all rows that share them."""
+    encoded = [f"{table}\0".encode()]
+    for part in parts:
+        encoded.append(part.to_bytes(4, "big") if isinstance(part, int) else part.encode() + b"\0")
+    joined = b"".join(encoded)
+    if len(joined) > MAX_KEY_BYTES:
+        raise ValueError(f"key of {len(joined)} bytes is longer than LMDB's {MAX_KEY_BYTES}: {parts}")
+    return joined
+
+
+def table_of(raw: bytes) -> Table:
+    """Return the table that a key belongs to."""
+    return Table(raw.split(b"\0", 1)[0].decode())
+
+
+def index_of(raw: bytes) -> int:
+    """Return a key's last part, where that is an integer."""
+    return int.from_bytes(raw[-4:], "big")
+
+
+def readable(raw: bytes) -> str:
+    """Return a key for people: the table, then what can be read of its parts."""
+    table, _, rest = raw.partition(b"\0")
+    return f"{table.decode(errors='replace')}/{rest.hex()}" if rest else table.decode(errors="replace")

@@ -1,0 +1,158 @@
+"""The store: checksummed records in LMDB, one transaction at a time. The only file that imports lmdb.
+
+What callers may rely on: `write` is all or nothing and durable when it returns; a read returns exactly what was written or raises CorruptRun; rows of
+a prefix come in key order; `digest` is a function of the rows alone, without the volatile tables.
+"""
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, final
+
+import lmdb
+
+from loopsim import faults
+from loopsim.errors import CorruptRun, DiskFull, RunNotFound
+from loopsim.store.keys import VOLATILE, Table, key, readable, table_of
+
+SCHEMA_VERSION = 1
+_HASH_BYTES = 16
+_MAP_SIZE = 8 << 30  # sparse: costs address space, not disk
+
+
+@final
+@dataclass(frozen=True)
+class Record:
+    """A row: JSON fields, and bytes for what JSON does not carry well (a picture, an array)."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    blob: bytes = b""
+
+
+Row = tuple[bytes, Record]
+
+
+def _checksum(raw_key: bytes, payload: bytes) -> bytes:
+    return hashlib.blake2b(payload, key=hashlib.blake2b(raw_key, digest_size=32).digest(), digest_size=_HASH_BYTES).digest()
+
+
+def encode(raw_key: bytes, record: Record) -> bytes:
+    """Return a row's value: schema version, checksum of key and payload, length of the JSON, JSON, blob."""
+    text = json.dumps(record.fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    payload = struct.pack(">I", len(text)) + text + record.blob
+    return bytes([SCHEMA_VERSION]) + _checksum(raw_key, payload) + payload
+
+
+def decode(raw_key: bytes, value: bytes) -> Record:
+    """Return the record of a row's value. Raises CorruptRun naming the row if its checksum or its schema version is not right."""
+    payload = value[1 + _HASH_BYTES :]
+    if len(payload) < 4 or value[1 : 1 + _HASH_BYTES] != _checksum(raw_key, payload):
+        raise CorruptRun(f"row {readable(raw_key)} is damaged: its checksum does not match; see `loopsim verify`")
+    if value[0] != SCHEMA_VERSION:
+        raise CorruptRun(f"row {readable(raw_key)} has schema version {value[0]}; this loopsim reads {SCHEMA_VERSION}: use the newer one")
+    (length,) = struct.unpack(">I", payload[:4])
+    return Record(json.loads(payload[4 : 4 + length]), bytes(payload[4 + length :]))
+
+
+@final
+class Store:
+    """An open store. Use it as a context manager; one writer a run (the run's lock sees to it), any number of readers."""
+
+    def __init__(self, path: Path, *, create: bool = False, readonly: bool = False) -> None:
+        self.path = path
+        if not create and not (path / "data.mdb").is_file():
+            raise RunNotFound(f"{path.parent}: not a loopsim run (it has no {path.name}); `loopsim runs` lists the runs")
+        try:
+            size = max(_MAP_SIZE, 2 * (path / "data.mdb").stat().st_size) if not create else _MAP_SIZE
+            self._env = lmdb.open(str(path), map_size=size, readonly=readonly, create=create, sync=True, readahead=False)
+        except lmdb.DiskError as error:
+            raise DiskFull(f"{path}: {error}; make room and try again") from error
+        except lmdb.Error as error:
+            raise CorruptRun(f"{path}: LMDB cannot open it: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the environment."""
+        self._env.close()
+
+    def get(self, raw_key: bytes) -> Record | None:
+        """Return a row's record, or None."""
+        with self._env.begin() as transaction:
+            value = transaction.get(raw_key)
+        return None if value is None else decode(raw_key, value)
+
+    def scan(self, prefix: bytes) -> Iterator[Row]:
+        """Yield the rows whose keys begin with `prefix`, in key order. Finish or close the iterator before model work."""
+        with self._env.begin() as transaction, transaction.cursor() as cursor:
+            found = cursor.set_range(prefix)
+            while found and cursor.key().startswith(prefix):
+                raw_key = cursor.key()
+                yield raw_key, decode(raw_key, cursor.value())
+                found = cursor.next()
+
+    def keys(self, prefix: bytes) -> list[bytes]:
+        """Return the keys that begin with `prefix`, in order, without reading their values."""
+        with self._env.begin() as transaction, transaction.cursor() as cursor:
+            found, keys = cursor.set_range(prefix), []
+            while found and cursor.key().startswith(prefix):
+                keys.append(cursor.key())
+                found = cursor.next()
+        return keys
+
+    def write(self, rows: Iterable[Row], deletes: Iterable[bytes] = ()) -> None:
+        """Put all rows and delete the others' keys in one durable transaction."""
+        encoded = [(raw_key, encode(raw_key, record)) for raw_key, record in rows]
+        deletes = list(deletes)
+        while True:
+            try:
+                with self._env.begin(write=True) as transaction:
+                    for raw_key, value in encoded:
+                        transaction.put(raw_key, value)
+                    for raw_key in deletes:
+                        transaction.delete(raw_key)
+                    faults.reach("store.commit.before")
+                break
+            except lmdb.MapFullError:
+                self._env.set_mapsize(2 * self._env.info()["map_size"])
+            except lmdb.DiskError as error:
+                raise DiskFull(f"{self.path}: {error}; make room, then `loopsim resume {self.path.parent.name}`") from error
+        faults.reach("store.commit.after")
+
+    def digest(self) -> str:
+        """Return the hash of every row that is a result. Raises CorruptRun if one is damaged."""
+        return self._hash_of(key(table) for table in sorted(set(Table) - set(VOLATILE)))[1]
+
+    def seal(self, generation: int, tables: Iterable[Table]) -> tuple[int, str]:
+        """Return how many rows a generation has in `tables`, and their hash."""
+        return self._hash_of(key(table, generation) for table in tables)
+
+    def _hash_of(self, prefixes: Iterable[bytes]) -> tuple[int, str]:
+        whole, count = hashlib.blake2b(digest_size=16), 0
+        for prefix in prefixes:
+            for raw_key, record in self.scan(prefix):
+                value = encode(raw_key, record)
+                whole.update(struct.pack(">II", len(raw_key), len(value)) + raw_key + value)
+                count += 1
+        return count, whole.hexdigest()
+
+    def damaged(self) -> list[str]:
+        """Return a line for each row whose checksum, schema or table is not right."""
+        problems = []
+        with self._env.begin() as transaction, transaction.cursor() as cursor:
+            for raw_key, value in cursor:
+                try:
+                    table_of(raw_key)
+                    decode(raw_key, value)
+                except ValueError:
+                    problems.append(f"row {readable(raw_key)} belongs to no table that this loopsim knows")
+                except CorruptRun as error:
+                    problems.append(str(error))
+        return problems

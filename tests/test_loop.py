@@ -1,0 +1,226 @@
+"""The loop: every policy and prompt source, exact resume after real kills, extension, and what is stored."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import loopsim, resume_run, small_arguments, small_config, start_run
+
+from loopsim import faults
+from loopsim.errors import CorruptRun, RunMismatch
+from loopsim.phases import PHASES
+from loopsim.phases.generate import curate, plan_candidates
+from loopsim.report.summary import run_state, summarize
+from loopsim.store.keys import Table, key
+from loopsim.store.store import Record, Store
+from loopsim.verify import verify_run
+
+METRICS = (
+    "recall@1", "recall@5", "recall@10", "self_similarity", "person_preference.gender", "person_preference.skin_tone", "gender_error",
+    "gender_error_single", "caption_neutral", "caption_both", "dataset_share", "dataset_share_corrected", "sample_share", "sample_share_corrected",
+    "women_per_profession", "clip_score",
+)  # fmt: skip
+
+
+def rows(directory: Path, table: Table, *parts) -> list[Record]:
+    with Store(directory / "state.lmdb", readonly=True) as store:
+        return [row for _, row in store.scan(key(table, *parts))]
+
+
+def test_a_loop_measures_everything_in_every_generation(finished_run) -> None:
+    directory, _ = finished_run
+    summary = summarize(directory)
+    assert summary.generations == [0, 1, 2]
+    for generation in summary.generations:
+        assert {row.metric for row in summary.metrics if row.generation == generation} == set(METRICS)
+    for row in summary.metrics:
+        if row.value is None:
+            assert row.reason, f"{row.metric} {row.group} says nothing and gives no reason"
+        elif row.low is not None and row.high is not None:
+            assert row.low <= row.high
+    assert {row.generation for row in summary.drift} == {1, 2}
+
+
+def test_every_sample_keeps_its_lineage(finished_run) -> None:
+    directory, _ = finished_run
+    for generation in (1, 2):
+        samples, curation = rows(directory, Table.SAMPLE, generation), rows(directory, Table.CURATION, generation)
+        assert len(samples) == len(curation) == 15  # 12 of 24 slots are to be filled, and the best 80 % are kept
+        assert sum(row.fields["kept"] for row in curation) == 12
+        kept = [row.fields["clip_score"] for row in curation if row.fields["kept"]]
+        assert min(kept) >= max(row.fields["clip_score"] for row in curation if not row.fields["kept"])
+        for sample in samples:
+            assert {"prompt", "origin", "seed", "model", "slot", "made_in"} <= sample.fields.keys()
+            assert sample.blob.startswith(b"\x89PNG")
+        assert {sample.fields["origin"] for sample in samples} == {"captioner", "original"}
+        assert len({sample.fields["model"] for sample in samples}) == 1
+
+
+def test_generations_are_drawn_by_different_models(finished_run) -> None:
+    directory, _ = finished_run
+    models = [rows(directory, Table.SAMPLE, g)[0].fields["model"] for g in (1, 2)]
+    assert models[0] != models[1]
+    assert all((directory / "artifacts" / model).is_dir() for model in models)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        pytest.param(["compose.policy=replace", "generate.prompts=original", "generate.curation=none", "finetune.method=full"], id="replace"),
+        pytest.param(["compose.policy=accumulate", "generate.prompts=captioner", "clip.start=previous", "captioner.start=previous"], id="accumulate"),
+        pytest.param(["compose.policy=accumulate_subsample", "generate.curation=best_of_k", "finetune.start=base"], id="accumulate_subsample"),
+        pytest.param(["compose.policy=fresh_real", "clip.start=scratch", "captioner.start=scratch", "compose.draw=probability"], id="fresh_real"),
+        pytest.param(["compose.alpha=[0.0, 1.0]", "finetune.method=full"], id="substitute"),
+        pytest.param(["generate.generator=oracle", "generate.oracle_shift=0.1"], id="oracle"),
+    ],
+)
+def test_each_policy_and_prompt_source_finishes(tmp_path: Path, overrides: list[str]) -> None:
+    directory = tmp_path / "run"
+    digest = start_run(directory, small_config(*overrides))
+    assert run_state(directory).finished
+    assert verify_run(directory).digest == digest
+    assert summarize(directory).generations == [0, 1, 2]
+    sources = [row.fields["source"] for row in rows(directory, Table.DATASET, 2)]
+    share = sources.count("synthetic") / len(sources)
+    if "compose.policy=replace" in overrides or "compose.alpha=[0.0, 1.0]" in overrides:
+        assert share == 1
+    elif "compose.policy=accumulate" in overrides:
+        assert share == pytest.approx(2 / 3)
+    else:
+        assert 0 < share < 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", [phase.name for phase in PHASES])
+def test_a_loop_killed_in_any_phase_ends_with_the_same_digest(tmp_path: Path, finished_run, phase: str) -> None:
+    # The n-th finishing of any phase: in generation 1 it is this phase's; the kill comes when all its work is done and none of it is recorded.
+    nth = len(PHASES) + [p.name for p in PHASES].index(phase) + 1
+    where = ["--name", "killed", "--runs-dir", str(tmp_path)]
+    killed = loopsim("start", *small_arguments(), *where, fault=f"phase.finish:{nth}")
+    assert killed.returncode == -9, killed.stderr
+    state = run_state(tmp_path / "killed")
+    assert state.next_phase == f"generation 1, {phase}"
+    assert resume_run(tmp_path / "killed") == finished_run[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["train.step:8", "sample.batch:5", "store.commit.before:12", "store.commit.after:15", "artifact.rename.before:3"])
+def test_a_loop_killed_within_a_phase_ends_with_the_same_digest(tmp_path: Path, finished_run, fault: str) -> None:
+    where = ["--name", "killed", "--runs-dir", str(tmp_path)]
+    killed = loopsim("start", *small_arguments("checkpoint_seconds=0.01"), *where, fault=fault)
+    assert killed.returncode == -9, killed.stderr
+    again = loopsim("resume", "--runs-dir", str(tmp_path), fault="train.step:2")  # and once more while it goes on
+    assert again.returncode == -9, again.stderr
+    assert _results(tmp_path / "killed", resume_run(tmp_path / "killed")) == _results(*finished_run)
+
+
+def _results(directory: Path, digest: str) -> list[tuple[str, dict]]:
+    """What a run found, without its config (the interval of checkpoints is part of that, and of nothing else)."""
+    assert verify_run(directory).digest == digest
+    with Store(directory / "state.lmdb", readonly=True) as store:
+        return [(raw_key.hex(), row.fields) for raw_key, row in store.scan(key(Table.PHASE))]
+
+
+def test_resume_redoes_at_most_the_batch_under_way(tmp_path: Path, finished_run) -> None:
+    class Died(BaseException):
+        pass
+
+    drawn: list[int] = []
+
+    def die(point: str, n: int) -> None:
+        drawn.append(point == "sample.batch")
+        if point == "sample.batch" and n == 4:  # generation 0: three audit batches of 20 images, then the first of S_1
+            raise Died
+
+    faults.install(die)
+    try:
+        with pytest.raises(Died):
+            start_run(tmp_path / "run", small_config())
+    finally:
+        faults.install(None)
+    assert len(rows(tmp_path / "run", Table.SAMPLE, 1)) == 8
+    faults.install(lambda point, n: drawn.append(point == "sample.batch"))
+    drawn.clear()
+    try:
+        assert resume_run(tmp_path / "run") == finished_run[1]
+    finally:
+        faults.install(None)
+    assert sum(drawn) == 1 + 3 + 2 + 3  # the rest of S_1, the audit of g = 1, S_2, the audit of g = 2
+
+
+def test_an_extended_run_equals_one_that_was_planned_longer(tmp_path: Path, finished_run) -> None:
+    start_run(tmp_path / "run", small_config("generations=1"))
+    assert resume_run(tmp_path / "run", generations=2) == finished_run[1]
+
+
+def test_a_baseline_alone_is_a_run(tmp_path: Path) -> None:
+    start_run(tmp_path / "run", small_config("generations=0"))
+    assert run_state(tmp_path / "run").finished
+    assert summarize(tmp_path / "run").generations == [0]
+
+
+def test_a_finished_phase_that_no_longer_matches_is_refused(tmp_path: Path, finished_run) -> None:
+    shutil.copytree(finished_run[0], tmp_path / "run")
+    with Store(tmp_path / "run" / "state.lmdb") as store:
+        config = store.get(key(Table.META, "config"))
+        assert config is not None
+        changed = config.fields | {"clip": config.fields["clip"] | {"num_steps": 4}}
+        store.write([(key(Table.META, "config"), Record(changed))])
+    with pytest.raises(RunMismatch, match="phase train_clip of generation 0"):
+        resume_run(tmp_path / "run")
+
+
+def test_verify_names_what_is_damaged(tmp_path: Path, finished_run) -> None:
+    shutil.copytree(finished_run[0], tmp_path / "run")
+    assert verify_run(tmp_path / "run").digest == finished_run[1]
+    weights = next((tmp_path / "run" / "artifacts").glob("*/open_clip_model.safetensors"))
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(CorruptRun, match=weights.parent.name):
+        verify_run(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run")
+    shutil.copytree(finished_run[0], tmp_path / "run")
+    with Store(tmp_path / "run" / "state.lmdb") as store:  # a change with a valid checksum: only the seal can tell
+        store.write([(key(Table.DATASET, 1, 0), Record({"source": "real", "key": "train/0/0"}))])
+    with pytest.raises(CorruptRun, match="generation 1 was changed after it was sealed"):
+        verify_run(tmp_path / "run")
+
+
+def test_no_checkpoint_outlives_its_phase(finished_run) -> None:
+    directory, _ = finished_run
+    assert rows(directory, Table.CHECKPOINT) == []
+    named = {name for row in rows(directory, Table.PHASE) for name in row.fields["artifacts"].values()}
+    assert {path.name for path in (directory / "artifacts").iterdir()} == named
+
+
+def test_the_digest_knows_nothing_of_names_and_times(finished_run) -> None:
+    directory, _ = finished_run
+    with Store(directory / "state.lmdb", readonly=True) as store:
+        for raw_key, row in store.scan(b""):
+            if not raw_key.startswith(b"attempt"):
+                assert not re.search(r'"(started|seconds|host|pid)"|' + re.escape(str(directory.parent)), json.dumps(row.fields))
+
+
+def test_competing_candidates_share_a_slot_and_differ_in_their_seed() -> None:
+    config = small_config("generate.curation=best_of_k", "generate.num_candidates=3")
+    plan = plan_candidates(config, 0)
+    assert len(plan) == 3 * 12
+    assert len({candidate["seed"] for candidate in plan}) == len(plan)
+    for group in range(12):
+        mine = [candidate for candidate in plan if candidate["group"] == group]
+        assert len(mine) == 3
+        assert len({(candidate["slot"], candidate["origin"]) for candidate in mine}) == 1
+
+
+def test_curation_keeps_the_best() -> None:
+    scores, groups = np.array([0.1, 0.9, 0.5, 0.5]), [0, 0, 1, 1]
+    share = small_config().generate
+    assert [kept for kept, _ in curate(share, scores, groups, 2)] == [False, True, True, False]
+    best = small_config("generate.curation=best_of_k").generate
+    assert [kept for kept, _ in curate(best, scores, groups, 2)] == [False, True, True, False]
+    assert all(kept for kept, _ in curate(small_config("generate.curation=none").generate, scores, groups, 4))
