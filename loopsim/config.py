@@ -7,9 +7,9 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, final
+from typing import Annotated, Any, Literal, cast, final, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, ValidationInfo, field_validator, model_validator
 
 from loopsim.errors import ConfigError
 
@@ -86,6 +86,13 @@ class OpenMojiConfig(Section):
     mention_skin: Share = 0.1
     mention_object: Share = 0.8
     mention_background: Share = 0.6
+
+    @field_validator("professions", "skin_types", "objects")
+    @classmethod
+    def _canonical_order(cls, table: dict[str, float], field: ValidationInfo) -> dict[str, float]:
+        # Draws go by position: the order in which a file, or a stored config, happens to list the names must not matter.
+        names = get_args({"professions": Profession, "skin_types": SkinType, "objects": Thing}[str(field.field_name)])
+        return {name: table[name] for name in names if name in table}
 
     @model_validator(mode="after")
     def _something_can_be_drawn(self) -> "OpenMojiConfig":

@@ -1,5 +1,6 @@
 """The processes of a run. Rank 0 decides and writes; all ranks work. One process by default; more through `torchrun` and accelerate."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, final
@@ -66,7 +67,9 @@ class World:
 
 def join_world() -> World:
     """Return the world that `torchrun` (or `accelerate launch`) set up, or a world of one."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return World()
     from accelerate import PartialState
 
-    state = PartialState()
+    state = PartialState(cpu=not torch.cuda.is_available())
     return World(state.process_index, state.num_processes)

@@ -58,3 +58,10 @@ def test_a_file_that_is_not_there_or_not_toml(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("seed = = 1")
     with pytest.raises(ConfigError, match=r"bad\.toml: not valid TOML"):
         load_config(str(tmp_path / "bad.toml"))
+
+
+def test_the_order_of_names_does_not_matter() -> None:
+    one, other = (
+        load_config("pocket", [f"data.openmoji.professions={table}"]) for table in ("{cook = 0.9, judge = 0.1}", "{judge = 0.1, cook = 0.9}")
+    )
+    assert list(one.data.openmoji.professions) == list(other.data.openmoji.professions)

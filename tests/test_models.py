@@ -128,3 +128,11 @@ def test_confusion_matrices_have_true_values_in_columns() -> None:
     true = [{"a": "x"}, {"a": "x"}, {"a": "y"}]
     seen = [{"a": "x"}, {"a": "y"}, {"a": "y"}]
     assert confusion_matrices({"a": ("x", "y")}, true, seen)["a"] == [[0.5, 0.0], [0.5, 1.0]]
+
+
+def test_sampled_captions_follow_the_temperature(weights: Path, pictures: torch.Tensor) -> None:
+    clip, captioner = load_clip(weights / "clip"), load_clipcap(weights / "captioner")
+    features = clip.encode_images(pictures[:1]).expand(40, -1)
+    variety = [len(set(captioner.write(features, range(40), temperature))) for temperature in (0.0, 0.7)]
+    assert variety[0] == 1
+    assert variety[1] > 5

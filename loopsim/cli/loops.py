@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from loopsim.config import Config
 
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="The folder that holds the runs.")]
@@ -27,8 +29,7 @@ def start(
     given = {"generations": generations, "compose.alpha": alpha, "compose.policy": policy, "seed": seed}
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
     resolved = load_config(config, [*overrides, *(set_ or [])])
-    directory = runs_dir / (name or _free_name(runs_dir, Path(config).stem))
-    _run(directory, resolved, None)
+    _run(lambda: runs_dir / (name or _free_name(runs_dir, Path(config).stem)), resolved, None)
 
 
 def resume(
@@ -39,8 +40,7 @@ def resume(
     """Go on with an interrupted loop, or extend a finished one."""
     from loopsim.report.summary import find_run
 
-    directory = find_run(runs_dir, run, unfinished=run is None)
-    _run(directory, None, generations)
+    _run(lambda: find_run(runs_dir, run, unfinished=run is None), None, generations)
 
 
 def _free_name(runs_dir: Path, stem: str) -> str:
@@ -50,8 +50,8 @@ def _free_name(runs_dir: Path, stem: str) -> str:
     return f"{stem}-{number}"
 
 
-def _run(directory: Path, config: "Config | None", generations: int | None) -> None:
-    """Create (with `config`) or open a run, loop, and show the report."""
+def _run(choose: "Callable[[], Path]", config: "Config | None", generations: int | None) -> None:
+    """Create (with `config`) or open the run in the directory that rank 0 chooses, loop, and show the report."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -72,6 +72,7 @@ def _run(directory: Path, config: "Config | None", generations: int | None) -> N
     quiet()
     world = join_world()
     console = Console(quiet=not world.is_main)
+    directory = world.broadcast(choose() if world.is_main else None)
     if config is not None:
         require_disk(directory, planned_bytes(config))
     with Interrupt() as interrupt:

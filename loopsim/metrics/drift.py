@@ -26,8 +26,8 @@ class Drift:
 def drift(value: float, baseline: float, replicates: np.ndarray, baseline_replicates: np.ndarray, *, is_bias: bool) -> Drift | None:
     """Return the drift from `baseline` to `value`, judged by paired replicates [B]; None if no replicate is finite.
 
-    The interval is the basic (reverse percentile) bootstrap's, [2Δ - q_97.5, 2Δ - q_2.5] (Davison & Hinkley 1997, eq. 5.6). A gap, max - min, can only
-    grow when it is resampled; the plain percentile interval would call that growth a drift.
+    The interval is the basic (reverse percentile) bootstrap's, [2Δ - q_97.5, 2Δ - q_2.5] (Davison & Hinkley 1997, ch. 5). A gap, max - min,
+    tends to grow when it is resampled; the plain percentile interval would call that growth a drift.
     """
     size = np.abs if is_bias else np.asarray
     first, last = percentile_interval(size(replicates) - size(baseline_replicates))

@@ -50,8 +50,8 @@ class ClipCap(nn.Module):
         noise = torch.zeros(len(features), num_steps, vocabulary)
         if temperature > 0:
             for row, seed in zip(noise, seeds, strict=True):
-                uniform = torch.rand(row.shape, generator=torch.Generator("cpu").manual_seed(seed)).clamp_min(1e-20)
-                row.copy_(-torch.log(-torch.log(uniform).clamp_min(1e-20)) * temperature)
+                uniform = torch.rand(row.shape, generator=torch.Generator("cpu").manual_seed(seed)).clamp(1e-20, 1 - 1e-7)
+                row.copy_(temperature * -torch.log(-torch.log(uniform)))  # Gumbel(0, temperature)
         inputs, cache, written = self.prefix(features), None, []
         finished = torch.zeros(len(features), dtype=torch.bool)
         for step in range(num_steps):
