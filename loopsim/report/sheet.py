@@ -14,6 +14,7 @@ from loopsim.store.keys import Table, index_of, key
 from loopsim.store.store import Store
 
 PICTURE, TEXT_LINES, LINE, MARGIN = 128, 6, 13, 10
+GREY = (90, 90, 90)
 
 
 @final
@@ -64,10 +65,11 @@ def draw_sheet(samples: list[Sample], title: str, footer: str | None, columns: i
         if not sample.kept:
             pen.rectangle((left - 3, top - 3, left + PICTURE + 2, top + PICTURE + 2), fill=(200, 40, 40))
         sheet.paste(picture, (left, top))
-        lineage = f"#{sample.index} {sample.origin} · {'kept' if sample.kept else 'dropped'} {sample.score:.3f} · {sample.model[:6]}"
-        lines = [*textwrap.wrap(sample.prompt, 25)[: TEXT_LINES - 2], lineage]
-        for line_number, line in enumerate(lines):
-            pen.text((left, top + PICTURE + 3 + line_number * LINE), line, fill="black" if line is not lineage else (90, 90, 90), font=font)
+        prompt = textwrap.wrap(sample.prompt, 24)[: TEXT_LINES - 2]
+        lineage = [f"#{sample.index} {sample.origin} by {sample.model[:6]}", f"{'kept' if sample.kept else 'dropped'}, CLIP {sample.score:.3f}"]
+        for line_number, line in enumerate(prompt + lineage):
+            colour = "black" if line_number < len(prompt) else GREY
+            pen.text((left, top + PICTURE + 3 + line_number * LINE), line, fill=colour, font=font)
     if footer:
-        pen.text((MARGIN, sheet.height - 14), footer, fill=(90, 90, 90), font=font)
+        pen.text((MARGIN, sheet.height - 14), footer, fill=GREY, font=font)
     return sheet
