@@ -108,7 +108,7 @@ class OpenMojiConfig(Section):
 
 @final
 class DataConfig(Section):
-    """Which real data: the corpus, how many items train and evaluate, and the share of bad rows that stops a run."""
+    """Which real data: the corpus, and how many items train and evaluate."""
 
     corpus: Literal["openmoji"] = "openmoji"
     num_train: PositiveInt = 1500
