@@ -27,6 +27,14 @@ SkinType = Literal["light", "medium light", "medium", "medium dark", "dark"]
 Thing = Literal["wrench", "hammer", "ball", "guitar", "bicycle", "dog", "cup", "book", "umbrella", "cat", "cake", "bouquet"]
 
 
+# What `evaluate` can measure, each a function of phases/measures.
+MetricName = Literal[
+    "representation", "artefacts", "homogenisation", "clip_score", "distribution", "generator", "harms", "recall", "self_similarity",
+    "person_preference", "skew", "association", "gender_error", "caption_quality", "meteor", "spice", "bias_amplification", "lic", "lic_transformer",
+]  # fmt: skip
+ON_DEMAND = ("meteor", "spice", "lic", "lic_transformer")  # need java, a hub model, or minutes
+
+
 class Section(BaseModel):
     """Base of every section: immutable, and closed to keys it does not know."""
 
@@ -153,10 +161,20 @@ class TrainConfig(Section):
 
 @final
 class EvaluateConfig(Section):
-    """What is measured: images drawn per neutral prompt ("a photo of a <profession>"), captions per picture, bootstrap resamples."""
+    """What is measured, and how its noise is.
 
+    `metrics` names the measures (`loopsim evaluate RUN --metric NAME` adds one later); `num_audit_images` are drawn per neutral prompt ("a photo of a
+    <profession>"); `num_resamples` is the bootstrap's; the baseline's models are trained `num_replicates` times in all, with different seeds, to
+    learn how much retraining alone moves a metric. LIC repeats its splits `num_lic_seeds` times; `lic_encoder` is the transformer (folder or hub id)
+    of `lic_transformer`.
+    """
+
+    metrics: tuple[MetricName, ...] = tuple(name for name in get_args(MetricName) if name not in ON_DEMAND)
     num_audit_images: Count = 16
-    num_resamples: PositiveInt = 1000
+    num_resamples: Annotated[int, Field(ge=2)] = 2000
+    num_replicates: PositiveInt = 3
+    num_lic_seeds: PositiveInt = 10
+    lic_encoder: str | None = None
 
 
 @final
@@ -267,14 +285,19 @@ def _read_toml(source: str) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 
 
+def parse_value(text: str) -> Any:
+    """Return a value as TOML writes it; a bare word is a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
 def _override(tree: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise ConfigError(f"--set {override}: write it as key=value, for example --set finetune.num_steps=200")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text  # a bare word is a string
+    value = parse_value(text)
     *sections, leaf = key.strip().split(".")
     for section in sections:
         tree = tree.setdefault(section, {})

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +23,10 @@ from loopsim.lock import RunLock
 from loopsim.store import artifacts
 from loopsim.store.keys import Table, key
 from loopsim.store.store import Record, Row, Store
-from loopsim.types import Outputs, Phase, PhaseKey, Progress
+from loopsim.types import Outputs, Phase, PhaseKey, Progress, phase_names
 
 T = TypeVar("T")
+PhasesOf = Callable[[Config], tuple[Phase, ...]]
 STATE, ARTIFACTS = "state.lmdb", "artifacts"
 SHIPPED_WEIGHTS = Path(__file__).parent / "assets"
 
@@ -46,6 +47,7 @@ class PhaseContext:
     config: Config
     generation: int
     phase: str
+    replicate: int
     world: World
     progress: Progress
     interrupt: Interrupt
@@ -99,7 +101,7 @@ class Run:
     directory: Path
     config: Config
     world: World
-    phases: tuple[Phase, ...]
+    phases: Mapping[str, Phase]
     progress: Progress
     interrupt: Interrupt
     store: Store | None
@@ -108,7 +110,7 @@ class Run:
     _fingerprints: dict[PhaseKey, str] = field(default_factory=dict)
 
     @classmethod
-    def create(cls, directory: Path, config: Config, *, world: World, phases: tuple[Phase, ...], progress: Progress, interrupt: Interrupt) -> Self:
+    def create(cls, directory: Path, config: Config, *, world: World, phases: PhasesOf, progress: Progress, interrupt: Interrupt) -> Self:
         """Start a new run. Raises RunExists if the directory is taken; nothing of it is changed then."""
         weights = weights_folder(config)
         store, lock = None, None
@@ -126,7 +128,7 @@ class Run:
                 (key(Table.META, "weights"), Record({"hash": weights_hash})),
             ])  # fmt: skip
         world.wait()
-        return cls(directory, config, world, phases, progress, interrupt, store, lock, weights)
+        return cls(directory, config, world, {phase.name: phase for phase in phases(config)}, progress, interrupt, store, lock, weights)
 
     @classmethod
     def open(
@@ -134,7 +136,7 @@ class Run:
         directory: Path,
         *,
         world: World,
-        phases: tuple[Phase, ...],
+        phases: PhasesOf,
         progress: Progress,
         interrupt: Interrupt,
         generations: int | None = None,
@@ -157,7 +159,7 @@ class Run:
             recorded = store.get(key(Table.META, "weights"))
             if recorded is None or recorded.fields["hash"] != artifacts.hash_folder(weights):
                 raise RunMismatch(f"the base weights in {weights} are not those that run {directory.name} began with; restore them to resume")
-        return cls(directory, config, world, phases, progress, interrupt, store, lock, weights)
+        return cls(directory, config, world, {phase.name: phase for phase in phases(config)}, progress, interrupt, store, lock, weights)
 
     def __enter__(self) -> Self:
         return self
@@ -173,15 +175,13 @@ class Run:
         yield from range(self.config.generations + 1)
 
     def planned(self, generation: int) -> list[Phase]:
-        """Return a generation's phases in order; the last generation need not make data for a next one."""
-        last = generation == self.config.generations
-        return [phase for phase in self.phases if not (last and phase.makes_next)]
+        """Return a generation's phases in order."""
+        return [self.phases[name] for name in phase_names(generation, self.config.generations, self.config.evaluate.num_replicates)]
 
     def fingerprint(self, generation: int, phase: Phase) -> str:
         """Return the hash of all that decides a phase's result: its name, version, settings, seed, base weights and inputs."""
         if (generation, phase.name) not in self._fingerprints:
-            by_name = {p.name: p for p in self.phases}
-            inputs = [self.fingerprint(g, by_name[name]) for g, name in phase.inputs(self.config, generation)]
+            inputs = [self.fingerprint(g, self.phases[name]) for g, name in phase.inputs(self.config, generation)]
             assert self.store is not None, "only rank 0 takes fingerprints"
             weights = self.store.get(key(Table.META, "weights"))
             assert weights is not None, "written when the run was created"
@@ -212,7 +212,7 @@ class Run:
         self.interrupt.check()
         started = time.time()
         self.progress.phase_started(generation, phase.name)
-        yield PhaseContext(self.config, generation, phase.name, self.world, self.progress, self.interrupt, self.directory, self.weights, self.store)
+        yield self.context(generation, phase)
         seconds = time.time() - started
         if self.store is not None:
             number = len(self.store.keys(key(Table.ATTEMPT)))
@@ -221,12 +221,26 @@ class Run:
             row = _phase_row(self.store, generation, phase.name)
             self.progress.phase_finished(generation, phase.name, row.fields["facts"] if row else {}, seconds)
 
+    def context(self, generation: int, phase: Phase) -> PhaseContext:
+        """Return what a phase may touch."""
+        return PhaseContext(
+            self.config,
+            generation,
+            phase.name,
+            phase.replicate,
+            self.world,
+            self.progress,
+            self.interrupt,
+            self.directory,
+            self.weights,
+            self.store,
+        )
+
     def finish(self, context: PhaseContext, outputs: Outputs) -> None:
         """Store a phase's outputs and its row in one transaction: the only road to "finished". Its checkpoint goes with it."""
         if self.store is not None:
-            phase = next(p for p in self.phases if p.name == context.phase)
             row = Record({
-                "fingerprint": self.fingerprint(context.generation, phase),
+                "fingerprint": self.fingerprint(context.generation, self.phases[context.phase]),
                 "artifacts": dict(outputs.artifacts),
                 "facts": dict(outputs.facts),
             })  # fmt: skip
@@ -247,11 +261,23 @@ def stored_config(store: Store, directory: Path) -> Config:
     return config_from_tree(row.fields, f"run {directory.name}")
 
 
+def generator_of(directory: Path, generation: int | None) -> tuple[Config, Path, int]:
+    """Return a run's config and the folder of SD_g's weights with g, the last one that was trained by default. Raises DataError if it was not."""
+    with Store(directory / STATE, readonly=True) as store:
+        config = stored_config(store, directory)
+        trained = {g: fields["artifacts"] for (g, name), fields in finished_phases(store).items() if name == "finetune" and fields["artifacts"]}
+    chosen = max(trained, default=0) if generation is None else generation
+    if chosen not in trained:
+        known = ", ".join(f"SD_{g}" for g in sorted(trained)) or "none"
+        raise DataError(f"run {directory.name} has no SD_{chosen}; trained generators: {known}")
+    return config, artifacts.locate(directory / ARTIFACTS, trained[chosen]["generator"]), chosen
+
+
 def planned_bytes(config: Config) -> int:
     """Return about how many bytes a run will write: samples, models, and one checkpoint at a time (measured on the pocket models)."""
     models = 13_000_000 + (36_000_000 if config.finetune.method == "full" else 4_000_000)
     samples = 12_000 * (2 * config.data.num_train + 20 * config.evaluate.num_audit_images)
-    return 150_000_000 + (config.generations + 1) * (models + samples + 2_000 * config.evaluate.num_resamples)
+    return 150_000_000 + (config.generations + 1) * (models + samples + 5_000 * config.evaluate.num_resamples)
 
 
 def require_disk(directory: Path, needed: int) -> None:

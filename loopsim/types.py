@@ -9,6 +9,28 @@ from loopsim.config import Config
 
 PhaseKey = tuple[int, str]  # generation, phase name
 
+# The phases of a generation, in order; the last generation makes no data for a next one.
+PHASE_NAMES = ("compose", "train_clip", "train_captioner", "evaluate", "finetune", "generate", "commit")
+MAKES_NEXT = ("finetune", "generate")
+# What a replicate of the baseline repeats, with another seed: all that is trained on D_0, and its evaluation.
+REPLICATED = ("train_clip", "train_captioner", "finetune", "evaluate")
+
+
+def replica(phase: str, replicate: int) -> str:
+    """Return the name of a phase in a replicate of the baseline; the first, 0, is the loop's own."""
+    return f"{phase}#{replicate}" if replicate else phase
+
+
+def phase_names(generation: int, generations: int, num_replicates: int) -> list[str]:
+    """Return the phases that a generation of a run consists of, in order.
+
+    Replicates belong to generation 0, and only if another generation follows to be compared with it.
+    """
+    if generation == generations:
+        return [name for name in PHASE_NAMES if name not in MAKES_NEXT]
+    copies = [replica(name, r) for r in range(1, num_replicates) for name in REPLICATED] if generation == 0 else []
+    return [*PHASE_NAMES[:-1], *copies, PHASE_NAMES[-1]]
+
 
 @final
 @dataclass(frozen=True)
@@ -16,8 +38,8 @@ class Phase:
     """One step of a generation.
 
     `version` changes whenever the body would give another result. `settings(config, generation)` is all of the config that the body uses,
-    `inputs(config, generation)` the phases whose results it reads: both are in the fingerprint of the finished phase. `makes_next`: needed only
-    if another generation follows.
+    `inputs(config, generation)` the phases whose results it reads: both are in the fingerprint of the finished phase. `replicate`: which training of
+    the baseline it belongs to (0: the loop's own).
     """
 
     name: str
@@ -25,7 +47,7 @@ class Phase:
     body: "Callable[[Any], Outputs]"
     settings: Callable[[Config, int], Any]
     inputs: Callable[[Config, int], list[PhaseKey]]
-    makes_next: bool = False
+    replicate: int = 0
 
 
 @final

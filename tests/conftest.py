@@ -14,7 +14,7 @@ from loopsim.distributed import World
 from loopsim.interrupt import Interrupt
 from loopsim.loop import run_loop
 from loopsim.models.quiet import quiet
-from loopsim.phases import PHASES
+from loopsim.phases import phases_of
 from loopsim.run import SHIPPED_WEIGHTS, Run
 from loopsim.types import Silent
 
@@ -32,6 +32,8 @@ SMALL = [
     "captioner.batch_size=16",
     "evaluate.num_audit_images=1",
     "evaluate.num_resamples=50",
+    "evaluate.num_replicates=2",
+    "evaluate.num_lic_seeds=2",
     "finetune.num_steps=3",
     "finetune.batch_size=8",
     "generate.num_steps=2",
@@ -61,7 +63,7 @@ def small_arguments(*overrides: str) -> list[str]:
 
 def start_run(directory: Path, config: Config) -> str:
     """Run a new loop to its end in this process and return its digest."""
-    with Interrupt() as interrupt, Run.create(directory, config, world=World(), phases=PHASES, progress=Silent(), interrupt=interrupt) as run:
+    with Interrupt() as interrupt, Run.create(directory, config, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt) as run:
         run_loop(run)
         return run.store.digest()
 
@@ -70,7 +72,7 @@ def resume_run(directory: Path, generations: int | None = None) -> str:
     """Go on with a loop in this process and return its digest."""
     with (
         Interrupt() as interrupt,
-        Run.open(directory, world=World(), phases=PHASES, progress=Silent(), interrupt=interrupt, generations=generations) as run,
+        Run.open(directory, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt, generations=generations) as run,
     ):
         run_loop(run)
         return run.store.digest()

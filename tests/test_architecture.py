@@ -10,8 +10,8 @@ import loopsim
 ROOT = Path(loopsim.__file__).parent
 FLOORS = [
     {"cli", "__main__"},
-    {"budget", "fidelity", "pretrain"},
-    {"report", "verify"},
+    {"budget", "fidelity", "pretrain", "auditing", "benchmark", "calibrate"},
+    {"report", "verify", "sweep", "addition"},
     {"loop"},
     {"phases"},
     {"run", "checkpoints"},

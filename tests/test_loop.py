@@ -11,17 +11,22 @@ from conftest import loopsim, resume_run, small_arguments, small_config, start_r
 
 from loopsim import faults
 from loopsim.errors import CorruptRun, RunMismatch
-from loopsim.phases import PHASES
 from loopsim.phases.generate import curate, plan_candidates
 from loopsim.report.summary import run_state, summarize
+from loopsim.run import finished_phases
 from loopsim.store.keys import Table, key
 from loopsim.store.store import Record, Store
+from loopsim.types import PHASE_NAMES, phase_names, replica
 from loopsim.verify import verify_run
 
 METRICS = (
-    "recall@1", "recall@5", "recall@10", "self_similarity", "person_preference.gender", "person_preference.skin_tone", "gender_error",
-    "gender_error_single", "caption_neutral", "caption_both", "dataset_share", "dataset_share_corrected", "sample_share", "sample_share_corrected",
-    "women_per_profession", "clip_score",
+    "recall@1", "recall@5", "recall@10", "self_similarity", "person_preference.gender", "person_preference.skin_tone", "max_skew", "ndkl", "ieat",
+    "gender_error", "gender_error_single", "caption_neutral", "caption_both", "bleu4", "rouge_l", "cider_d", "caption_clip_score",
+    "bias_amplification.gender_to_profession", "bias_amplification.profession_to_gender", "dataset_share", "dataset_share_corrected", "sample_share",
+    "sample_share_corrected", "women_per_profession", "profession_slope", "profession_rank_correlation", "profession_majority_share",
+    "generator_share", "generator_share_corrected", "omission", "subordination", "clip_score", "homogenisation", "dataset_sharpness",
+    "dataset_high_frequency", "sample_sharpness", "sample_high_frequency", "sample_fd_clip", "sample_kid_clip", "sample_cmmd_clip",
+    "sample_precision", "sample_density", "sample_recall", "sample_coverage", "sample_vendi", "sample_memorisation",
 )  # fmt: skip
 
 
@@ -42,6 +47,37 @@ def test_a_loop_measures_everything_in_every_generation(finished_run) -> None:
         elif row.low is not None and row.high is not None:
             assert row.low <= row.high
     assert {row.generation for row in summary.drift} == {1, 2}
+    of_models = {row.metric for row in summary.drift if row.retraining is not None}
+    assert {"recall@1", "gender_error", "women_per_profession"} <= of_models  # the baseline was trained twice
+    assert not of_models & {"dataset_share", "sample_share", "clip_score"}
+
+
+def test_a_replicate_of_the_baseline_has_models_and_values_of_its_own(finished_run) -> None:
+    directory, _ = finished_run
+    phases = {(row.fields["fingerprint"]) for row in rows(directory, Table.PHASE, 0)}
+    assert len(phases) == len(phase_names(0, 2, 2))
+    with Store(directory / "state.lmdb", readonly=True) as store:
+        own, other = (finished_phases(store)[0, replica("train_clip", r)]["artifacts"]["clip"] for r in (0, 1))
+        assert own != other
+        value = store.get(key(Table.REPLICATE, 1, "recall@1", "overall"))
+        assert value is not None
+        assert 0 <= value.fields["value"] <= 1
+        assert len(store.keys(key(Table.REPLICATE_AUDIT, 1))) == 20
+
+
+def test_a_metric_is_added_to_a_finished_run_and_the_seals_hold(tmp_path: Path, finished_run) -> None:
+    shutil.copytree(finished_run[0], tmp_path / "run")
+    where = ["--runs-dir", str(tmp_path)]
+    added = loopsim("evaluate", "run", "--metric", "lic", *where)
+    assert added.returncode == 0, added.stderr
+    assert "measured in 3 generations" in added.stdout
+    values = [row for row in summarize(tmp_path / "run").metrics if row.metric == "lic" and row.group == "overall"]
+    assert [row.generation for row in values] == [0, 1, 2]
+    assert all(-100 <= row.value <= 100 for row in values)
+    assert verify_run(tmp_path / "run").num_seals == 3
+    assert "lic_encoder names no model" in loopsim("evaluate", "run", "--metric", "lic_transformer", *where).stdout.replace("\n", " ")
+    assert loopsim("evaluate", "run", "--metric", "recall", *where).returncode == 2
+    assert "did you mean 'lic'" in loopsim("evaluate", "run", "--metric", "licc", *where).stderr
 
 
 def test_every_sample_keeps_its_lineage(finished_run) -> None:
@@ -95,10 +131,10 @@ def test_each_policy_and_prompt_source_finishes(tmp_path: Path, overrides: list[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("phase", [phase.name for phase in PHASES])
+@pytest.mark.parametrize("phase", PHASE_NAMES)
 def test_a_loop_killed_in_any_phase_ends_with_the_same_digest(tmp_path: Path, finished_run, phase: str) -> None:
     # The n-th finishing of any phase: in generation 1 it is this phase's; the kill comes when all its work is done and none of it is recorded.
-    nth = len(PHASES) + [p.name for p in PHASES].index(phase) + 1
+    nth = len(phase_names(0, 2, 2)) + PHASE_NAMES.index(phase) + 1
     where = ["--name", "killed", "--runs-dir", str(tmp_path)]
     killed = loopsim("start", *small_arguments(), *where, fault=f"phase.finish:{nth}")
     assert killed.returncode == -9, killed.stderr

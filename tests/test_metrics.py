@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loopsim.metrics.audit import shares_against_world
 from loopsim.metrics.captions import clip_score, gender_scores
-from loopsim.metrics.drift import drift
-from loopsim.metrics.estimate import by_group, percentile_interval, resampling_weights, weighted_mean, wilson_interval
-from loopsim.metrics.representation import corrected_shares, representation, share_by_class
+from loopsim.metrics.drift import Drift, drift, drift_over_seeds, with_verdicts
+from loopsim.metrics.estimate import by_group, percentile_interval, resampling_weights, weighted_mean, wilson_interval, with_intersections
+from loopsim.metrics.representation import corrected_shares, representation
 from loopsim.metrics.retrieval import recall_at_k
 from loopsim.metrics.similarity import prefers_person, relative_self_similarity, self_similarity
 from loopsim.words import caption_gender
@@ -115,9 +116,14 @@ def test_wilson_agrees_with_scipy() -> None:
 
 def test_shares_by_class_and_their_distance_from_the_world() -> None:
     women = np.array([1, 0, 1, 1], np.float32)
-    found = share_by_class(women, ["cook", "cook", "judge", "judge"], ("cook", "judge"), {"cook": 0.4, "judge": 0.2}, np.ones((3, 4)), "profession")
-    assert (found["profession=cook"].value, found["profession=judge"].value) == (0.5, 1.0)
-    assert found["overall"].value == pytest.approx((0.1 + 0.8) / 2)
+    found = shares_against_world(women, ["cook", "cook", "judge", "judge"], {"cook": 0.4, "judge": 0.2}, np.ones((3, 4)), "profession")
+    distance = found["distance"]
+    assert (distance["profession=cook"].value, distance["profession=judge"].value) == (0.5, 1.0)
+    assert distance.overall.value == pytest.approx((0.1 + 0.8) / 2)
+    assert found["slope"].overall.value == pytest.approx((0.5 - 1.0) / (0.4 - 0.2))
+    assert found["rank_correlation"].overall.value == pytest.approx(-1)
+    assert found["majority_share"].overall.value == pytest.approx((0.5 + 1) / 2)
+    assert shares_against_world(women[:0], [], {"cook": 0.4}, np.ones((3, 0)), "profession")["slope"].overall.reason == "no pictures"
 
 
 def test_groups_gaps_and_what_cannot_be_said() -> None:
@@ -143,15 +149,71 @@ def test_the_bootstrap_covers_the_mean_at_its_rate(seed: int) -> None:
     assert 80 <= covered <= 100
 
 
+def judged(value: float, baseline: float, replicates: np.ndarray, baseline_replicates: np.ndarray, *, is_bias: bool) -> Drift:
+    found = drift(value, replicates, [baseline], baseline_replicates[None], is_bias=is_bias, has_model=False)
+    assert found is not None
+    return with_verdicts([found])[0]
+
+
 def test_drift_is_paired_and_signed_by_size_for_biases() -> None:
     base = np.random.default_rng(0).normal(-0.5, 0.2, 500)
-    grown = drift(-0.7, -0.5, base - 0.2, base, is_bias=True)
-    assert grown is not None
-    assert grown.delta == pytest.approx(0.2)
-    moved = drift(-0.7, -0.5, base - 0.2, base, is_bias=False)
-    assert moved is not None
+    assert judged(-0.7, -0.5, base - 0.2, base, is_bias=True).delta == pytest.approx(0.2)
+    moved = judged(-0.7, -0.5, base - 0.2, base, is_bias=False)
     assert (moved.low, moved.high) == pytest.approx((-0.2, -0.2))  # the items' noise cancels
     assert moved.verdict == "fell"
     noise = np.abs(np.random.default_rng(1).normal(0, 0.03, 500))  # a gap's replicates lie above its value, 0.004
-    assert drift(0.004, 0.0, 0.004 + noise, np.zeros(500), is_bias=True).verdict == "no evidence"  # type: ignore[union-attr]
-    assert drift(0.0, 0.0, base, base, is_bias=True).verdict == "no evidence"  # type: ignore[union-attr]
+    assert judged(0.004, 0.0, 0.004 + noise, np.zeros(500), is_bias=True).verdict == "no evidence"
+    assert judged(0.0, 0.0, base, base, is_bias=True).verdict == "no evidence"
+
+
+def test_retraining_noise_widens_the_interval_as_students_prediction_interval() -> None:
+    scipy_stats = pytest.importorskip("scipy.stats")
+    flat, starts = np.full(100, 0.6), [0.50, 0.52, 0.48]
+    found = drift(0.6, flat, starts, np.repeat(np.array(starts)[:, None], 100, axis=1), is_bias=False, has_model=True)
+    assert found is not None
+    half = scipy_stats.t.ppf(0.975, 2) * np.std(starts, ddof=1) * np.sqrt(1 + 1 / 3)
+    assert (found.delta, found.low, found.high) == pytest.approx((0.1, 0.1 - half, 0.1 + half))
+    assert found.retraining == pytest.approx(half)
+    assert found.p_value == pytest.approx(2 * scipy_stats.t.sf(0.1 / (np.std(starts, ddof=1) * np.sqrt(4 / 3)), 2))
+
+
+def test_many_tests_are_corrected_and_a_verdict_needs_its_interval_too() -> None:
+    strong = Drift(0.1, 0.05, 0.15, 0.001, None, True)
+    weak = Drift(-0.1, -0.19, -0.01, 0.04, None, False)
+    assert [d.verdict for d in with_verdicts([strong, weak])] == ["amplified", "fell"]
+    crowd = [Drift(0.0, -0.1, 0.1, 0.9, None, True)] * 10
+    assert [d.verdict for d in with_verdicts([strong, weak, *crowd])][:2] == ["amplified", "no evidence"]
+    assert with_verdicts([Drift(0.1, -0.01, 0.2, 0.0001, None, True)])[0].verdict == "no evidence"
+    assert with_verdicts([]) == []
+
+
+def test_over_seeds_the_seed_is_the_unit() -> None:
+    scipy_stats = pytest.importorskip("scipy.stats")
+    deltas = [0.1, 0.2, 0.15, 0.12]
+    found = drift_over_seeds(deltas, is_bias=True)
+    reference = scipy_stats.ttest_1samp(deltas, 0)
+    assert found is not None
+    assert found.p_value == pytest.approx(reference.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(reference.confidence_interval()))
+    assert drift_over_seeds([0.1], is_bias=True) is None
+
+
+def test_a_disaggregated_value_knows_its_differences_and_ratios() -> None:
+    groups, values = with_intersections(
+        {"gender": ["man", "man", "woman", "woman"], "tone": ["a", "b", "a", "b"]}, {"gender": ("man", "woman"), "tone": "ab"}
+    )
+    found = by_group(weighted_mean(np.array([1, 1, 0.5, 0])), groups, values, 4, resampling_weights(4, 20, 0))
+    assert (found.overall.value, found.n) == (0.625, 4)
+    assert (found.difference("gender"), found.ratio("gender")) == (0.75, 0.25)
+    assert set(found.by_group("gender & tone")) == {"man & a", "man & b", "woman & a", "woman & b"}
+    assert found["gender & tone=man & a"].reason == "fewer than 2 items"
+    assert found.ratio("gender & tone") is None
+
+
+def test_nan_is_never_a_value() -> None:
+    groups, weights = {"gender": ["man", "man", "woman", "woman"]}, resampling_weights(4, 20, 0)
+    found = by_group(weighted_mean(np.array([1, np.nan, 1, 1])), groups, {"gender": ("man", "woman")}, 4, weights)
+    assert found.overall.value is None
+    assert "NaN" in str(found["gender=man"].reason)
+    assert found["gender=woman"].value == 1
+    assert found["gender gap"].value is None

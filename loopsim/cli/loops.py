@@ -60,7 +60,7 @@ def _run(choose: "Callable[[], Path]", config: "Config | None", generations: int
     from loopsim.interrupt import Interrupt
     from loopsim.loop import run_loop
     from loopsim.models.quiet import quiet
-    from loopsim.phases import PHASES
+    from loopsim.phases import phases_of
     from loopsim.report.live import LiveProgress
     from loopsim.report.summary import summarize
     from loopsim.report.terminal import print_report
@@ -77,13 +77,13 @@ def _run(choose: "Callable[[], Path]", config: "Config | None", generations: int
         require_disk(directory, planned_bytes(config))
     with Interrupt() as interrupt:
         if config is not None:
-            run = Run.create(directory, config, world=world, phases=PHASES, progress=Silent(), interrupt=interrupt)
+            run = Run.create(directory, config, world=world, phases=phases_of, progress=Silent(), interrupt=interrupt)
         else:
-            run = Run.open(directory, world=world, phases=PHASES, progress=Silent(), interrupt=interrupt, generations=generations)
+            run = Run.open(directory, world=world, phases=phases_of, progress=Silent(), interrupt=interrupt, generations=generations)
         with run:
             set_threads(run.config)
             console.print(f"run [bold]{escape(str(directory))}[/bold]: baseline and {run.config.generations} generations, {_describe(run.config)}")
-            with LiveProgress(console, run.config.generations) as live:
+            with LiveProgress(console, sum(len(run.planned(generation)) for generation in run.pending())) as live:
                 if run.store is not None:
                     live.already_finished(len(finished_phases(run.store)))
                 run.progress = live if world.is_main else Silent()

@@ -23,6 +23,7 @@ def doctor(
     from loopsim.environment import environment
     from loopsim.models.quiet import quiet
     from loopsim.run import planned_bytes, set_threads
+    from loopsim.types import phase_names
 
     quiet()
     resolved, console = load_config(config), Console(highlight=False)
@@ -40,9 +41,10 @@ def doctor(
     for item in budget:
         table.add_row(item.phase, item.work, f"{item.seconds:.1f}", f"{item.seconds / total:.0%}")
     console.print(table)
-    making = sum(item.seconds for item in budget if item.phase in ("finetune", "generate"))
-    whole = total * (resolved.generations + 1) - making
-    console.print(f"baseline and {resolved.generations} generations: about {whole / 60:.1f} minutes")
+    by_phase = {item.phase: item.seconds for item in budget}
+    names = [name for g in range(resolved.generations + 1) for name in phase_names(g, resolved.generations, resolved.evaluate.num_replicates)]
+    whole = sum(by_phase.get(name.partition("#")[0], 0.0) for name in names)
+    console.print(f"baseline with its replicates, and {resolved.generations} generations: about {whole / 60:.1f} minutes")
 
 
 def pretrain(

@@ -1,9 +1,17 @@
-"""What captions say of people's gender, and how well a picture fits its caption."""
+"""What captions say: of people's gender, and how well they fit references and pictures (METRICS.md §1).
 
+BLEU-4, ROUGE-L, CIDEr-D, METEOR and SPICE are pycocoevalcap's, the COCO evaluation server's own code; captions are lower-cased and cut at everything
+that is not a letter, a digit or an apostrophe (not by the Java tokenizer of the server: compare within loopsim). METEOR and SPICE need `java`.
+They reward saying what annotators said: a captioner that repeats the annotators' stereotypes is rewarded for it.
+"""
+
+import re
+import shutil
 from collections.abc import Sequence
 
 import numpy as np
 
+from loopsim.metrics.estimate import Statistic
 from loopsim.words import caption_gender
 
 
@@ -22,3 +30,69 @@ def gender_scores(captions: Sequence[str], genders: Sequence[str]) -> dict[str, 
 def clip_score(image_features: np.ndarray, text_features: np.ndarray) -> np.ndarray:
     """Return 2.5 · max(cos, 0) for each pair of rows, float32 [n] (CLIPScore, Hessel et al. 2021); features are unit-norm [n, d]."""
     return (2.5 * np.maximum((image_features * text_features).sum(1), 0)).astype(np.float32)
+
+
+def _pairs(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
+    def clean(text: str) -> str:
+        return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
+
+    return {i: [clean(text) for text in texts] for i, texts in enumerate(references)}, {i: [clean(text)] for i, text in enumerate(candidates)}
+
+
+def bleu4(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Statistic:
+    """Return the statistic "corpus BLEU-4" (Papineni et al. 2002) of n captions against their references; counts are pycocoevalcap's.
+
+    As there, the reference length is the closest one, and counts are padded by 1e-15 and 1e-9 so that no precision is undefined.
+    """
+    from pycocoevalcap.bleu.bleu_scorer import BleuScorer
+
+    truth, written = _pairs(candidates, references)
+    rows = []
+    for i in truth:
+        scorer = BleuScorer(n=4)
+        scorer += (written[i][0], truth[i])
+        counted = scorer.ctest[0]
+        closest = min((abs(length - counted["testlen"]), length) for length in counted["reflen"])[1]
+        rows.append([counted["testlen"], closest, *counted["guess"], *counted["correct"]])
+    counts = np.array(rows, np.float64).reshape(-1, 10)
+
+    def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        totals = weights[:, mask].astype(np.float64) @ counts[mask]
+        length, closest, guess, correct = totals[:, 0], totals[:, 1], totals[:, 2:6], totals[:, 6:]
+        precision = np.exp(np.log((correct + 1e-15) / (guess + 1e-9)).mean(1))
+        ratio = (length + 1e-15) / (closest + 1e-9)
+        return precision * np.where(ratio < 1, np.exp(1 - 1 / np.maximum(ratio, 1e-9)), 1)
+
+    return statistic
+
+
+def rouge_l(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
+    """Return each caption's ROUGE-L F score (β = 1.2) against its references, float32 [n]; pycocoevalcap's."""
+    from pycocoevalcap.rouge.rouge import Rouge
+
+    return np.asarray(Rouge().compute_score(*_pairs(candidates, references))[1], np.float32)
+
+
+def cider_d(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
+    """Return each caption's CIDEr-D (σ = 6, scaled by 10) with document frequencies of these references, float32 [n]; pycocoevalcap's."""
+    from pycocoevalcap.cider.cider import Cider
+
+    return np.asarray(Cider().compute_score(*_pairs(candidates, references))[1], np.float32)
+
+
+def meteor(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray | None:
+    """Return each caption's METEOR 1.5, float32 [n], or None where there is no `java`; pycocoevalcap's."""
+    if shutil.which("java") is None:
+        return None
+    from pycocoevalcap.meteor.meteor import Meteor
+
+    return np.asarray(Meteor().compute_score(*_pairs(candidates, references))[1], np.float32)
+
+
+def spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray | None:
+    """Return each caption's SPICE F score, float32 [n], or None without `java`; pycocoevalcap's, which fetches its parser when first used."""
+    if shutil.which("java") is None:
+        return None
+    from pycocoevalcap.spice.spice import Spice
+
+    return np.asarray([scores["All"]["f"] for scores in Spice().compute_score(*_pairs(candidates, references))[1]], np.float32)

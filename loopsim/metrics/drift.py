@@ -1,17 +1,26 @@
-"""How far a metric has moved since generation 0, and what may be said of it (METRICS.md §4, without the retraining term yet)."""
+"""How far a metric has moved since the baseline, and what may be said of it (METRICS.md §4).
 
-from dataclasses import dataclass
+Two sources of noise count. *Items*: a paired bootstrap over evaluation items. *Retraining*: a model trained again on the same data with another seed
+gives another value; K trained baselines tell how far. A verdict needs an interval that excludes zero and a p-value that survives the
+correction for testing many rows at once. "No evidence" is not evidence of no drift: see the interval's width.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
+from scipy import stats
 
-from loopsim.metrics.estimate import percentile_interval
+from loopsim.metrics.estimate import LEVEL, percentile_interval
+
+FALSE_DISCOVERY_RATE = 0.05
 
 
 @final
 @dataclass(frozen=True)
 class Drift:
-    """Δ since generation 0 with its 95 % bootstrap interval over items.
+    """Δ since the baseline with its 95 % interval, its two-sided p-value, and the half-width that retraining alone explains (None: no model in it).
 
     For a bias Δ = |m_g| - |m_0| and the verdict is "amplified", "mitigated" or "no evidence"; for any other metric Δ = m_g - m_0 and it is "rose",
     "fell" or "no evidence".
@@ -20,21 +29,67 @@ class Drift:
     delta: float
     low: float
     high: float
-    verdict: str
+    p_value: float
+    retraining: float | None
+    is_bias: bool
+    verdict: str = "no evidence"
 
 
-def drift(value: float, baseline: float, replicates: np.ndarray, baseline_replicates: np.ndarray, *, is_bias: bool) -> Drift | None:
-    """Return the drift from `baseline` to `value`, judged by paired replicates [B]; None if no replicate is finite.
+def drift(
+    value: float, replicates: np.ndarray, baselines: Sequence[float], baseline_replicates: np.ndarray, *, is_bias: bool, has_model: bool
+) -> Drift | None:
+    """Return the drift of `value` (bootstrap replicates [B]) from K trained baselines (replicates [K, B]); None if no replicate is finite.
 
-    The interval is the basic (reverse percentile) bootstrap's, [2Δ - q_97.5, 2Δ - q_2.5] (Davison & Hinkley 1997, ch. 5). A gap, max - min,
-    tends to grow when it is resampled; the plain percentile interval would call that growth a drift.
+    Δ is taken from the mean baseline. The items' part of the interval is the basic (reverse percentile) bootstrap's, [2Δ - q_97.5, 2Δ - q_2.5]
+    (Davison & Hinkley 1997, ch. 5): a gap, max - min, tends to grow when it is resampled, and the plain percentile interval would call that growth a
+    drift. The retraining part is ± t_{K-1} s √(1 + 1/K), s² the variance over baselines. They are independent, so half-widths add in squares.
+    The p-value is Student's, with Satterthwaite's degrees of freedom for the sum of both variances. `has_model` with K = 1 leaves retraining unknown.
     """
     size = np.abs if is_bias else np.asarray
-    first, last = percentile_interval(size(replicates) - size(baseline_replicates))
+    k = len(baselines)
+    starts = size(np.asarray(baselines, np.float64))
+    delta = float(size(value) - starts.mean())
+    moved = size(replicates) - size(baseline_replicates).mean(0)
+    first, last = percentile_interval(moved)
     if first is None or last is None:
         return None
-    delta = float(size(value) - size(baseline))
-    low, high = 2 * delta - last, 2 * delta - first
-    up, down = ("amplified", "mitigated") if is_bias else ("rose", "fell")
-    verdict = up if low > 0 else down if high < 0 else "no evidence"
-    return Drift(delta, low, high, verdict)
+    variance = float(starts.var(ddof=1) * (1 + 1 / k)) if has_model and k > 1 else 0.0
+    retraining = float(stats.t.ppf((1 + LEVEL) / 2, k - 1) * np.sqrt(variance)) if k > 1 else 0.0
+    low = delta - np.hypot(max(last - delta, 0.0), retraining)
+    high = delta + np.hypot(max(delta - first, 0.0), retraining)
+    item_variance = float(np.nanvar(moved))
+    total = item_variance + variance
+    if total > 0:
+        freedom = total**2 / (variance**2 / max(k - 1, 1)) if variance > 0 else np.inf
+        p_value = float(2 * stats.t.sf(abs(delta) / np.sqrt(total), freedom))
+    else:
+        p_value = 1.0 if delta == 0 else 0.0
+    return Drift(delta, float(low), float(high), p_value, retraining if has_model and k > 1 else None, is_bias)
+
+
+def drift_over_seeds(deltas: Sequence[float], *, is_bias: bool) -> Drift | None:
+    """Return the drift over runs with different seeds, the seed being the unit: mean Δ with Student's interval; None for fewer than two."""
+    values = np.asarray(deltas, np.float64)
+    if len(values) < 2:
+        return None
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    half = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * error
+    delta = float(values.mean())
+    p_value = float(2 * stats.t.sf(abs(delta) / error, len(values) - 1)) if error > 0 else float(delta == 0)
+    return Drift(delta, float(delta - half), float(delta + half), p_value, None, is_bias)
+
+
+def with_verdicts(drifts: Sequence[Drift], rate: float = FALSE_DISCOVERY_RATE) -> list[Drift]:
+    """Return drifts with their verdicts: at most a share `rate` of those that say something is expected to be false (Benjamini & Hochberg 1995).
+
+    The correction is scipy's. A verdict needs both: the corrected p-value at most `rate`, and an interval without zero.
+    """
+    if not drifts:
+        return []
+    corrected = stats.false_discovery_control([d.p_value for d in drifts])
+    return [replace(d, verdict=_verdict(d) if p <= rate else "no evidence") for d, p in zip(drifts, corrected, strict=True)]
+
+
+def _verdict(d: Drift) -> str:
+    up, down = ("amplified", "mitigated") if d.is_bias else ("rose", "fell")
+    return up if d.low > 0 else down if d.high < 0 else "no evidence"

@@ -6,6 +6,7 @@ same evaluation items, and Δ's interval needs no more than a subtraction.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, product
 from typing import final
 
 import numpy as np
@@ -31,13 +32,57 @@ class Estimate:
     reason: str | None = None
 
 
-Disaggregated = dict[str, Estimate]  # group -> estimate: "overall", "gender=woman", …, "gender gap"
+@final
+class Disaggregated(dict[str, Estimate]):
+    """Estimates by group: "overall", "gender=woman", …, "gender gap"; intersections are attributes of their own, "gender & skin_tone"."""
+
+    @property
+    def overall(self) -> Estimate:
+        """The estimate over all items."""
+        return self[OVERALL]
+
+    @property
+    def n(self) -> int:
+        """The number of items used."""
+        return self.overall.n
+
+    def by_group(self, attribute: str) -> dict[str, Estimate]:
+        """Return the estimate of each of an attribute's groups."""
+        return {group.removeprefix(f"{attribute}="): e for group, e in self.items() if group.startswith(f"{attribute}=")}
+
+    def difference(self, attribute: str) -> float | None:
+        """Return max - min over an attribute's groups, None if fewer than two have a value."""
+        values = self._values(attribute)
+        return max(values) - min(values) if len(values) > 1 else None
+
+    def ratio(self, attribute: str) -> float | None:
+        """Return min / max over an attribute's groups, None if fewer than two have a value or the largest is not positive."""
+        values = self._values(attribute)
+        return min(values) / max(values) if len(values) > 1 and max(values) > 0 else None
+
+    def _values(self, attribute: str) -> list[float]:
+        return [e.value for e in self.by_group(attribute).values() if e.value is not None]
+
+
+Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (weights [b, n], mask [n]) -> the value of the items under the mask, [b]
+
+
+def with_intersections(
+    groups: Mapping[str, Sequence[str]], values: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, Sequence[str]], dict[str, Sequence[str]]]:
+    """Return the labels and the known values of the attributes, and of the intersection of each two of them ("gender & skin_tone")."""
+    labels, known = dict(groups), dict(values)
+    for first, second in combinations(values, 2):
+        labels[f"{first} & {second}"] = [f"{a} & {b}" for a, b in zip(groups[first], groups[second], strict=True)]
+        known[f"{first} & {second}"] = [f"{a} & {b}" for a, b in product(values[first], values[second])]
+    return labels, known
 
 
 def resampling_weights(num_items: int, num_resamples: int, seed: int) -> np.ndarray:
     """Return how often each item is drawn in each resample: float32 [num_resamples, num_items], rows summing to num_items."""
     rng = np.random.Generator(np.random.PCG64(seed))
-    return rng.multinomial(num_items, np.full(num_items, 1 / num_items), size=num_resamples).astype(np.float32)
+    drawn = rng.integers(num_items, size=(num_resamples, num_items)) + num_items * np.arange(num_resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=num_resamples * num_items).reshape(num_resamples, num_items).astype(np.float32)
 
 
 def percentile_interval(replicates: np.ndarray) -> tuple[float | None, float | None]:
@@ -54,17 +99,34 @@ def wilson_interval(successes: float, n: int, z: float = 1.959964) -> tuple[floa
     p = successes / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    # p itself is in it, also where rounding at 0 and 1 says otherwise.
+    return min(p, max(0.0, float(centre - half))), max(p, min(1.0, float(centre + half)))
+
+
+def not_available(n: int, reason: str, *, is_bias: bool = False) -> Estimate:
+    """Return the estimate of what cannot be said, with the reason."""
+    return Estimate(None, n, is_bias=is_bias, reason=reason)
 
 
 def estimate(value: float, replicates: np.ndarray, n: int, *, is_bias: bool = False) -> Estimate:
-    """Return an estimate whose interval is the percentile interval of its replicates."""
+    """Return an estimate whose interval is the percentile interval of its replicates; a value that is not finite is not available."""
+    if not np.isfinite(value):
+        return not_available(n, "the inputs hold NaN or infinite numbers", is_bias=is_bias)
     low, high = percentile_interval(replicates)
     return Estimate(float(value), n, low, high, replicates.astype(np.float32), is_bias)
 
 
+def evaluated(statistic: Statistic, mask: np.ndarray, weights: np.ndarray, *, is_bias: bool = False, at_least: int = 2) -> Estimate:
+    """Return a statistic of the items under a mask [n], with its bootstrap replicates; not available below `at_least` items."""
+    n = int(mask.sum())
+    if n < at_least:
+        return not_available(n, "no items" if n == 0 else f"fewer than {at_least} items", is_bias=is_bias)
+    value = statistic(np.ones((1, len(mask)), np.float32), mask)[0]
+    return estimate(value, statistic(weights, mask), n, is_bias=is_bias)
+
+
 def by_group(
-    statistic: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    statistic: Statistic,
     groups: Mapping[str, Sequence[str]],
     values: Mapping[str, Sequence[str]],
     num_items: int,
@@ -75,23 +137,14 @@ def by_group(
 ) -> Disaggregated:
     """Return a statistic overall, for every group of every attribute, and each attribute's gap (max - min over its groups).
 
-    `statistic(weights [b, n], mask [n])` returns [b] values of the items under the mask; `groups[attribute]` labels the items;
-    `values[attribute]` lists the known labels; `usable` [n] leaves items out. An attribute's gap is a bias; `is_bias` says that the groups' own
-    values are biases, too.
+    `groups[attribute]` labels the items; `values[attribute]` lists the known labels; `usable` [n] leaves items out. An attribute's gap is a bias;
+    `is_bias` says that the groups' own values are biases, too. A group with fewer than two items is not available.
     """
     usable = np.ones(num_items, bool) if usable is None else usable
-    ones = np.ones((1, num_items), np.float32)
-
-    def one(mask: np.ndarray) -> Estimate:
-        n = int(mask.sum())
-        if n == 0:
-            return Estimate(None, 0, reason="no items", is_bias=is_bias)
-        return estimate(statistic(ones, mask)[0], statistic(weights, mask), n, is_bias=is_bias)
-
-    results = {OVERALL: one(usable)}
+    results = Disaggregated({OVERALL: evaluated(statistic, usable, weights, is_bias=is_bias)})
     for attribute, known in values.items():
         labels = np.asarray(groups[attribute])
-        members = {value: one(usable & (labels == value)) for value in known}
+        members = {value: evaluated(statistic, usable & (labels == value), weights, is_bias=is_bias) for value in known}
         results |= {f"{attribute}={value}": member for value, member in members.items()}
         results[f"{attribute} gap"] = gap(list(members.values()))
     return results
@@ -101,14 +154,14 @@ def gap(members: Sequence[Estimate]) -> Estimate:
     """Return max - min over groups, replicate by replicate; groups without a value are left out, and two are needed."""
     present = [m for m in members if m.value is not None and m.replicates is not None]
     if len(present) < 2:
-        return Estimate(None, sum(m.n for m in members), is_bias=True, reason="fewer than two groups have items")
+        return not_available(sum(m.n for m in members), "fewer than two groups can be measured", is_bias=True)
     points = [m.value for m in present if m.value is not None]
     replicates = np.stack([m.replicates for m in present if m.replicates is not None])
     return estimate(max(points) - min(points), replicates.max(0) - replicates.min(0), sum(m.n for m in present), is_bias=True)
 
 
-def weighted_mean(scores: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the statistic "mean of per-item scores [n]", for `by_group`; a resample without any item of a group gives NaN."""
+def weighted_mean(scores: np.ndarray) -> Statistic:
+    """Return the statistic "mean of per-item scores [n]"; a resample without any item of a group gives NaN."""
 
     def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
         totals = weights[:, mask].sum(1)

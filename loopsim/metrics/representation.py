@@ -1,10 +1,14 @@
-"""Who is in a set of pictures: shares of groups, raw and corrected for the classifier's known errors (METRICS.md §2)."""
+"""Who is in a set of pictures: shares of groups, raw and corrected for the classifier's known errors (METRICS.md §2).
+
+Labels of generated pictures are a classifier's. The correction solves p_observed = C·p with its confusion matrix, measured on real pictures: it
+undoes known confusions between groups, but not errors that only generated pictures provoke.
+"""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from loopsim.metrics.estimate import Disaggregated, Estimate, estimate, gap, wilson_interval
+from loopsim.metrics.estimate import Disaggregated, Estimate, estimate, gap, not_available, wilson_interval
 
 
 def corrected_shares(observed: np.ndarray, confusion: np.ndarray) -> np.ndarray:
@@ -19,50 +23,47 @@ def corrected_shares(observed: np.ndarray, confusion: np.ndarray) -> np.ndarray:
     return np.maximum(solved - np.take_along_axis(excess, support - 1, axis=-1), 0)
 
 
+def total_variation(shares: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return ½ Σ |p_i - q_i| of shares [..., k] and a target [k]: the share of pictures that would have to change group."""
+    return 0.5 * np.abs(shares - target).sum(-1)
+
+
+def kl_divergence(shares: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return Σ p_i ln(p_i / q_i) in nats of shares [..., k] from a target [k] of positive shares."""
+    return np.where(shares > 0, shares * np.log(np.where(shares > 0, shares, 1) / target), 0).sum(-1)
+
+
 def representation(
-    labels: Sequence[str], values: Sequence[str], attribute: str, weights: np.ndarray, confusion: np.ndarray | None = None
+    labels: Sequence[str],
+    values: Sequence[str],
+    attribute: str,
+    weights: np.ndarray,
+    confusion: np.ndarray | None = None,
+    target: Mapping[str, float] | None = None,
 ) -> Disaggregated:
-    """Return each group's share among n labelled pictures and the gap between the largest and the smallest share.
+    """Return each group's share among n labelled pictures, the gap between the largest and the smallest share, and their distance from a target.
 
     Raw shares have Wilson intervals; with `confusion` (of the classifier that labelled them) the shares are corrected and have bootstrap ones.
+    `weights` [b, n] need not sum to n (resampled slots may hold several pictures or none). `target` (default: uniform) gives positive shares; the
+    rows are "<attribute> tv" (total variation) and "<attribute> kl".
     """
     n = len(labels)
-    if n == 0:
-        return {f"{attribute} gap": Estimate(None, 0, is_bias=True, reason="no pictures")}
+    if n < 2:
+        return Disaggregated({f"{attribute} gap": not_available(n, "no pictures" if n == 0 else "fewer than 2 items", is_bias=True)})
     member = np.stack([np.asarray(labels) == value for value in values], axis=1).astype(np.float32)
-    shares, replicates = member.mean(0), weights @ member / n
+    shares = member.mean(0)
+    totals = weights.sum(1, keepdims=True)
+    replicates = np.divide(weights @ member, totals, out=np.full((len(weights), len(values)), np.nan, np.float32), where=totals > 0)
     if confusion is not None:
         shares, replicates = corrected_shares(shares, confusion), corrected_shares(replicates, confusion)
-    results: Disaggregated = {}
+    results = Disaggregated()
     for index, value in enumerate(values):
         share = estimate(shares[index], replicates[:, index], n)
         if confusion is None:
             share = Estimate(share.value, n, *wilson_interval(float(member[:, index].sum()), n), share.replicates)
         results[f"{attribute}={value}"] = share
-    return results | {f"{attribute} gap": gap(list(results.values()))}
-
-
-def share_by_class(
-    is_member: np.ndarray, classes: Sequence[str], values: Sequence[str], reference: Mapping[str, float], weights: np.ndarray, attribute: str
-) -> Disaggregated:
-    """Return the share of members per class (e.g. of women per profession), and its distance from `reference`, averaged over classes.
-
-    `is_member` is float [n]; `classes` names each item's class. The distance, mean |share - reference|, is the "overall" row, a bias.
-    """
-    labels, results, distances, replicated = np.asarray(classes), {}, [], []
-    for value in values:
-        mask = labels == value
-        n = int(mask.sum())
-        if n == 0:
-            results[f"{attribute}={value}"] = Estimate(None, 0, reason="no pictures")
-            continue
-        share = float(is_member[mask].mean())
-        totals = weights[:, mask].sum(1)
-        replicates = np.divide(weights[:, mask] @ is_member[mask], totals, out=np.full(len(weights), np.nan, np.float32), where=totals > 0)
-        results[f"{attribute}={value}"] = Estimate(share, n, *wilson_interval(float(is_member[mask].sum()), n), replicates.astype(np.float32))
-        distances.append(abs(share - reference[value]))
-        replicated.append(np.abs(replicates - reference[value]))
-    if not distances:
-        return {"overall": Estimate(None, 0, is_bias=True, reason="no pictures")} | results
-    mean = estimate(float(np.mean(distances)), np.nanmean(np.stack(replicated), axis=0), len(labels), is_bias=True)
-    return {"overall": mean} | results
+    results[f"{attribute} gap"] = gap(list(results.values()))
+    wanted = np.full(len(values), 1 / len(values)) if target is None else np.array([target[value] for value in values])
+    for name, distance in (("tv", total_variation), ("kl", kl_divergence)):
+        results[f"{attribute} {name}"] = estimate(float(distance(shares, wanted)), distance(replicates, wanted), n, is_bias=True)
+    return results

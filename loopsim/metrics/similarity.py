@@ -1,21 +1,31 @@
-"""Self-similarity and person preference: how a CLIP sees the faces of a group (seed paper §4; METRICS.md §1)."""
+"""Self-similarity, person preference and homogenisation: how an encoder sees the pictures of a group (METRICS.md §1-2).
 
-from collections.abc import Callable, Mapping, Sequence
+*Self-similarity* (Chen et al. 2024, §4) is the mean pairwise cosine within a group: high where a model tells the group's members apart badly. Its
+reference averages 10,000 draws of 22 pictures with replacement; the expectation of that is exactly ‖mean of the unit vectors‖², at O(n·d).
+*Person preference* is the share of a group whose best prompt is the neutral one: who counts as a person without an adjective. *Homogenisation* is
+the same mean cosine over distinct pairs, in a frozen encoder, across generations. None of them can tell whether a difference comes from the people
+or from how they were pictured (light, pose, sharpness): read them beside the artefact measures.
+"""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
-from loopsim.metrics.estimate import Disaggregated, Estimate, estimate, gap
+from loopsim.metrics.estimate import Disaggregated, Statistic, estimate, evaluated, gap, not_available
 
 NEUTRAL_PROMPT = "a photo of a person"
 GENDER_PROMPTS = ("a photo of a female person", "a photo of a male person")
 
 
-def self_similarity(features: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return the statistic "mean pairwise cosine within a group" of features [n, d], for `by_group`-like use.
+def unit_rows(features: np.ndarray) -> np.ndarray:
+    """Return features [n, d] with each row divided by its own norm, float32."""
+    return (features / np.linalg.norm(features, axis=1, keepdims=True)).astype(np.float32)
 
-    With replacement, the expectation of the mean cosine is exactly ‖mean of the group's unit vectors‖², which costs O(n·d).
-    """
-    unit = (features / np.linalg.norm(features, axis=1, keepdims=True)).astype(np.float32)
+
+def self_similarity(features: np.ndarray) -> Statistic:
+    """Return the statistic "mean pairwise cosine within a group, self-pairs included" of features [n, d] = ‖mean of the group's unit vectors‖²."""
+    unit = unit_rows(features)
 
     def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
         totals = weights[:, mask].sum(1, keepdims=True)
@@ -25,24 +35,71 @@ def self_similarity(features: np.ndarray) -> Callable[[np.ndarray, np.ndarray], 
     return statistic
 
 
+def group_self_similarity(features: np.ndarray, group: np.ndarray, num_groups: int) -> np.ndarray:
+    """Return `self_similarity` of every group at once, [num_groups], for features [n, d] and group indices [n]; NaN for an empty group.
+
+    One pass for the norms and one for the sums: the sum of unit vectors is a sparse matrix of 1/norm times the features as they are.
+    """
+    inverse = 1 / np.sqrt(np.einsum("nd,nd->n", features, features))
+    sums = csr_matrix((inverse, (group, np.arange(len(group)))), shape=(num_groups, len(group)), dtype=features.dtype) @ features
+    counts = np.bincount(group, minlength=num_groups)
+    squares = np.square(sums.astype(np.float64)).sum(1)
+    return np.divide(squares, np.square(counts), out=np.full(num_groups, np.nan), where=counts > 0)
+
+
+def homogenisation(features: np.ndarray) -> Statistic:
+    """Return the statistic "mean cosine over pairs of distinct items" of features [n, d]: (‖Σ w u‖² - Σ w²) / ((Σ w)² - Σ w²).
+
+    A resample may draw an item twice; that pair is the item with itself and is left out, too.
+    """
+    unit = unit_rows(features)
+
+    def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        w = weights[:, mask]
+        own = np.square(w).sum(1)
+        pairs = np.square(w.sum(1)) - own
+        total = np.square((w @ unit[mask]).astype(np.float64)).sum(1) - own
+        return np.divide(total, pairs, out=np.full(len(w), np.nan), where=pairs > 0)
+
+    return statistic
+
+
+def self_similarity_by_draws(features: np.ndarray, num_draws: int, seed: int, size: int = 22) -> tuple[float, float]:
+    """Return (mean, standard error) of self-similarity by the reference's bootstrap: `num_draws` times `size` rows of features [n, d], replaced.
+
+    A check of the closed form, thousands of times slower.
+    """
+    rng, unit = np.random.default_rng(seed), unit_rows(features)
+    found = np.array([np.mean(drawn @ drawn.T) for drawn in (unit[rng.integers(len(unit), size=size)] for _ in range(num_draws))])
+    # The average over a draw's size² pairs has self-pairs at a rate of 1/size; the reference leaves them out (its pairs are i < j).
+    found = (size * found - 1) / (size - 1)
+    return float(found.mean()), float(found.std(ddof=1) / np.sqrt(num_draws))
+
+
 def relative_self_similarity(
     features: np.ndarray, groups: Mapping[str, Sequence[str]], values: Mapping[str, Sequence[str]], weights: np.ndarray
 ) -> Disaggregated:
     """Return (m_g - m̄) / m̄ × 100 for each group (percent; m̄ is the unweighted mean over the attribute's groups), and each attribute's gap."""
     statistic = self_similarity(features)
     ones = np.ones((1, len(features)), np.float32)
-    results: Disaggregated = {}
+    results = Disaggregated(overall=evaluated(statistic, np.ones(len(features), bool), weights))
     for attribute, known in values.items():
         labels = np.asarray(groups[attribute])
-        masks = {value: labels == value for value in known if (labels == value).any()}
-        if len(masks) < 2:
-            results[f"{attribute} gap"] = Estimate(None, 0, is_bias=True, reason="fewer than two groups have items")
+        masks = {value: labels == value for value in known}
+        large = {value: mask for value, mask in masks.items() if mask.sum() > 1}
+        results |= {
+            f"{attribute}={value}": not_available(int(mask.sum()), "fewer than 2 items", is_bias=True)
+            for value, mask in masks.items()
+            if value not in large
+        }
+        if len(large) < 2:
+            results[f"{attribute} gap"] = not_available(len(features), "fewer than two groups can be measured", is_bias=True)
             continue
-        points = np.stack([statistic(ones, mask) for mask in masks.values()])
-        replicates = np.stack([statistic(weights, mask) for mask in masks.values()])
+        points = np.stack([statistic(ones, mask) for mask in large.values()])
+        replicates = np.stack([statistic(weights, mask) for mask in large.values()])
         relative, relative_replicates = (100 * (m - m.mean(0)) / m.mean(0) for m in (points, replicates))
         members = {
-            value: estimate(relative[i, 0], relative_replicates[i], int(mask.sum()), is_bias=True) for i, (value, mask) in enumerate(masks.items())
+            value: estimate(relative[i, 0], relative_replicates[i], int(mask.sum()), is_bias=True) for i, (value, mask) in enumerate(large.items())
         }
         results |= {f"{attribute}={value}": member for value, member in members.items()}
         results[f"{attribute} gap"] = gap(list(members.values()))
@@ -50,5 +107,10 @@ def relative_self_similarity(
 
 
 def prefers_person(image_features: np.ndarray, prompt_features: np.ndarray) -> np.ndarray:
-    """Return, float32 [n], whether each image's most similar prompt is the first, the neutral one; features are unit-norm [n, d] and [p, d]."""
-    return (np.argmax(image_features @ prompt_features.T, axis=1) == 0).astype(np.float32)
+    """Return, float32 [n], whether each image's most similar prompt is the first, the neutral one; features are unit-norm [n, d] and [p, d].
+
+    NaN where an image's or a prompt's features are. The reference averages 10,000 draws that cut every group to the smallest one's size; the
+    expectation of that is the group's plain share, which `by_group` of these scores gives.
+    """
+    scores = image_features @ prompt_features.T
+    return np.where(np.isfinite(scores).all(1), np.argmax(scores, axis=1) == 0, np.nan).astype(np.float32)

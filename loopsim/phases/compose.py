@@ -47,7 +47,7 @@ def select_sources(config: ComposeConfig, num_slots: int, generation: int, kept:
     """
     order = slot_order(num_slots, seed)
     draw = generation if config.policy == "fresh_real" else 0
-    real: list[Source] = [{"source": "real", "key": f"train/{draw}/{slot}"} for slot in order]
+    real: list[Source] = [{"source": "real", "key": f"train/{draw}/{slot}", "slot": slot} for slot in order]
     if generation == 0:
         return real
 

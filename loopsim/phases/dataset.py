@@ -22,10 +22,11 @@ from loopsim.store.store import Store
 @final
 @dataclass(frozen=True)
 class TrainingSet:
-    """Images uint8 [n, h, w, 3] and the captions of each: several for a real image, its prompt for a generated one."""
+    """Images uint8 [n, h, w, 3], the captions of each (several for a real image, its prompt for a generated one), and the slots they answer."""
 
     images: Tensor
     captions: Sequence[Sequence[str]]
+    slots: np.ndarray
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -65,13 +66,14 @@ def kept_samples(store: Store, generation: int) -> list[int]:
 
 def load_samples(store: Store, generation: int, indices: Sequence[int]) -> TrainingSet | None:
     """Return the given candidates of S_g with their prompts as captions; None if there are none."""
-    images, captions = [], []
+    images, captions, slots = [], [], []
     for index in indices:
         row = store.get(key(Table.SAMPLE, generation, index))
         assert row is not None, "a kept candidate has its sample row: both are written by the same phase"
         images.append(decode_png(row.blob))
         captions.append((row.fields["prompt"],))
-    return TrainingSet(torch.from_numpy(np.stack(images)), captions) if images else None
+        slots.append(row.fields["slot"])
+    return TrainingSet(torch.from_numpy(np.stack(images)), captions, np.array(slots)) if images else None
 
 
 def load_training_set(context: PhaseContext) -> TrainingSet:
@@ -79,17 +81,19 @@ def load_training_set(context: PhaseContext) -> TrainingSet:
     corpus = open_corpus(context.config)
 
     def read(store: Store) -> TrainingSet:
-        images, captions = [], []
+        images, captions, slots = [], [], []
         for _, row in store.scan(key(Table.DATASET, context.generation)):
             if row.fields["source"] == "real":
                 record = corpus.record(row.fields["key"])
                 images.append(corpus.image(record))
                 captions.append(record.captions)
+                slots.append(row.fields["slot"])
             else:
                 sample = store.get(key(Table.SAMPLE, row.fields["generation"], row.fields["index"]))
                 assert sample is not None, "compose names kept samples only"
                 images.append(decode_png(sample.blob))
                 captions.append((sample.fields["prompt"],))
-        return TrainingSet(torch.from_numpy(np.stack(images)), captions)
+                slots.append(sample.fields["slot"])
+        return TrainingSet(torch.from_numpy(np.stack(images)), captions, np.array(slots))
 
     return context.read(read)

@@ -16,6 +16,7 @@ from loopsim.rng import numpy_generator
 from loopsim.run import PhaseContext
 from loopsim.store.keys import Table, index_of, key
 from loopsim.store.store import Record, Row
+from loopsim.types import replica
 
 
 class Generator(ABC):
@@ -60,20 +61,20 @@ def open_generator(context: PhaseContext, trained_in: int) -> tuple[Generator, s
     pipeline = diffusion.load_pipeline(context.weights / "generator")
     fingerprint = "base"
     if trained_in >= 0:
-        folder = context.artifact(trained_in, "finetune", "generator")
+        folder = context.artifact(trained_in, replica("finetune", context.replicate), "generator")
         diffusion.load_finetuned(pipeline, folder)
         fingerprint = folder.name
     return DiffusionGenerator(diffusion.for_sampling(pipeline), config.num_steps, config.guidance), fingerprint
 
 
-def draw_missing(context: PhaseContext, table: Table, generation: int, plan: Sequence[dict[str, Any]], generator: Callable[[], Generator]) -> None:
-    """Draw and store a row for each planned picture (fields with `prompt` and `seed`) whose row is not there yet.
+def draw_missing(context: PhaseContext, place: tuple[Table, int], plan: Sequence[dict[str, Any]], generator: Callable[[], Generator]) -> None:
+    """Draw and store a row at (*place, index) for each planned picture (fields with `prompt` and `seed`) whose row is not there yet.
 
     Batches are cut from the plan, not from what is missing, and are stored whole: a resumed phase computes exactly the batches that an uninterrupted
     one would have. Ranks take batches in turn; rank 0 writes.
     """
     size = context.config.generate.batch_size
-    present = context.read(lambda store: {index_of(raw_key) for raw_key in store.keys(key(table, generation))})
+    present = context.read(lambda store: {index_of(raw_key) for raw_key in store.keys(key(*place))})
     batches = [range(start, min(start + size, len(plan))) for start in range(0, len(plan), size)]
     missing = [batch for batch in batches if batch[0] not in present]
     if not missing:
@@ -86,7 +87,7 @@ def draw_missing(context: PhaseContext, table: Table, generation: int, plan: Seq
         share: list[Row] = []
         for batch in mine:
             images = drawing.draw([plan[i]["prompt"] for i in batch], [plan[i]["seed"] for i in batch])
-            share += [(key(table, generation, i), Record(dict(plan[i]), encode_png(image))) for i, image in zip(batch, images, strict=True)]
+            share += [(key(*place, i), Record(dict(plan[i]), encode_png(image))) for i, image in zip(batch, images, strict=True)]
         rows = [row for part in context.world.gather([share]) for row in part]
         context.write_batch(rows)
         faults.reach("sample.batch")

@@ -17,7 +17,7 @@ def finetune(context: PhaseContext) -> Outputs:
     config = context.config.finetune
     if context.config.generate.generator == "oracle":
         return Outputs(facts={"skipped": "the oracle generator is not trained"})
-    name = (context.config.seed, context.generation, "finetune")
+    name = (context.config.seed, context.generation, context.phase)
     pipeline = diffusion.load_pipeline(context.weights / "generator")
     previous = context.artifact(context.generation - 1, "finetune", "generator") if config.start == "previous" and context.generation else None
     torch.manual_seed(seed_for(*name, "adapters"))

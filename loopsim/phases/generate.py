@@ -109,7 +109,7 @@ def generate(context: PhaseContext) -> Outputs:
     generator, fingerprint = open_generator(context, context.generation)
     for candidate, prompt in zip(plan, write_prompts(context, plan), strict=True):
         candidate |= {"prompt": prompt, "model": fingerprint, "made_in": context.generation}
-    draw_missing(context, Table.SAMPLE, made, plan, lambda: generator)
+    draw_missing(context, (Table.SAMPLE, made), plan, lambda: generator)
     samples = context.read(lambda store: load_samples(store, made, range(len(plan))))
     if samples is None:
         return Outputs(facts={"num_candidates": 0, "num_kept": 0})

@@ -10,7 +10,7 @@ from loopsim.models.training import Schedule, fit
 from loopsim.phases.dataset import load_training_set
 from loopsim.rng import epoch_batches, seed_for
 from loopsim.run import PhaseContext
-from loopsim.types import Outputs
+from loopsim.types import Outputs, replica
 
 
 def initial_captioner(context: PhaseContext, clip: Clip) -> ClipCap:
@@ -19,7 +19,7 @@ def initial_captioner(context: PhaseContext, clip: Clip) -> ClipCap:
     if config.start == "previous" and generation > 0:
         return load_clipcap(context.artifact(generation - 1, "train_captioner", "captioner"))
     if config.start == "scratch":
-        torch.manual_seed(seed_for(context.config.seed, generation, "train_captioner", "weights"))
+        torch.manual_seed(seed_for(context.config.seed, generation, context.phase, "weights"))
         return build_clipcap(clip.tokenizer, clip.config["model_cfg"]["embed_dim"])
     return load_clipcap(context.weights / "captioner")
 
@@ -27,8 +27,8 @@ def initial_captioner(context: PhaseContext, clip: Clip) -> ClipCap:
 def train_captioner(context: PhaseContext) -> Outputs:
     """Train on CLIP_g's features of D_g (computed once) and one caption of each image at a time."""
     config = context.config.captioner
-    name = (context.config.seed, context.generation, "train_captioner")
-    clip = load_clip(context.artifact(context.generation, "train_clip", "clip"))
+    name = (context.config.seed, context.generation, context.phase)
+    clip = load_clip(context.artifact(context.generation, replica("train_clip", context.replicate), "clip"))
     captioner, data = initial_captioner(context, clip), load_training_set(context)
     features = clip.encode_images(data.images).clone()  # leaves inference mode: training reads it
     checkpoints = context.checkpoints(config.num_steps)

@@ -19,7 +19,7 @@ def initial_clip(context: PhaseContext) -> Clip:
         return load_clip(context.artifact(generation - 1, "train_clip", "clip"))
     base = load_clip(context.weights / "clip")
     if config.start == "scratch":
-        torch.manual_seed(seed_for(context.config.seed, generation, "train_clip", "weights"))
+        torch.manual_seed(seed_for(context.config.seed, generation, context.phase, "weights"))
         return build_clip(base.config, base.tokenizer)
     return base
 
@@ -27,7 +27,7 @@ def initial_clip(context: PhaseContext) -> Clip:
 def train_clip(context: PhaseContext) -> Outputs:
     """Train on batches of images, each with one of its captions."""
     config = context.config.clip
-    name = (context.config.seed, context.generation, "train_clip")
+    name = (context.config.seed, context.generation, context.phase)
     clip, data = initial_clip(context), load_training_set(context)
     checkpoints = context.checkpoints(config.num_steps)
 

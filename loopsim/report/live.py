@@ -9,14 +9,12 @@ from rich.progress import Progress as Bars
 
 from loopsim.types import Progress
 
-PHASES_A_GENERATION = 7
-
 
 @final
 class LiveProgress(Progress):
     """One bar for the whole loop and one for the phase under way with its estimate; a line for each finished phase with what it found."""
 
-    def __init__(self, console: Console, generations: int) -> None:
+    def __init__(self, console: Console, num_phases: int) -> None:
         self.console = console
         columns = (
             TextColumn("{task.description}"),
@@ -27,7 +25,7 @@ class LiveProgress(Progress):
             TextColumn("{task.fields[note]}"),
         )
         self._bars = Bars(*columns, console=console, disable=not console.is_terminal, transient=True)
-        self._loop = self._bars.add_task("loop", total=(generations + 1) * PHASES_A_GENERATION - 2, note="")
+        self._loop = self._bars.add_task("loop", total=num_phases, note="")
         self._phase = self._bars.add_task("", total=None, note="", visible=False)
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""A run as plain values: its state, every metric of every generation, and the drift since generation 0. Reads the store; needs no torch."""
+"""A run as plain values: its state, every metric of every generation, and the drift since the baseline. Reads the store; needs no torch."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,13 +8,17 @@ from typing import Any, final
 import numpy as np
 
 from loopsim.data.openmoji import ATTRIBUTION
-from loopsim.errors import ConfigError, RunNotFound
-from loopsim.metrics.drift import drift
+from loopsim.errors import ConfigError, LoopsimError, RunNotFound
+from loopsim.metrics.drift import drift, with_verdicts
 from loopsim.store.keys import Table, key
 from loopsim.store.store import Record, Store
+from loopsim.types import phase_names
 
 STATE = "state.lmdb"
-METHOD = "95 % intervals: bootstrap over items only (Δ: basic, paired; raw shares: Wilson); retraining noise is not in them yet"
+METHOD = (
+    "95 % intervals. Δ: paired bootstrap over items and, where models are asked, the spread over baselines trained again with other seeds; "
+    "verdicts: Benjamini-Hochberg over all rows of a generation, q = 0.05"
+)
 
 
 @final
@@ -31,12 +35,18 @@ class MetricRow:
     high: float | None
     is_bias: bool
     reason: str | None
+    section: str
+    baseline: int
+    has_model: bool
 
 
 @final
 @dataclass(frozen=True)
 class DriftRow:
-    """How far one estimate is from generation 0's, with the bootstrap's interval and the verdict."""
+    """How far one estimate is from its baseline's, with its interval and the verdict.
+
+    `retraining` is the half-width that training the baseline again explains; None where no model is asked, or it was trained only once.
+    """
 
     generation: int
     metric: str
@@ -44,6 +54,8 @@ class DriftRow:
     delta: float
     low: float
     high: float
+    p_value: float
+    retraining: float | None
     verdict: str
 
 
@@ -61,7 +73,7 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         """Return the document that `loopsim report --json` prints."""
-        columns = ("generation", "metric", "group", "value", "n", "low", "high")
+        columns = ("generation", "metric", "group", "section", "value", "n", "low", "high")
         metrics = [{name: getattr(row, name) for name in columns} | ({"reason": row.reason} if row.reason else {}) for row in self.metrics]
         return {
             "run": self.run,
@@ -93,36 +105,61 @@ class RunState:
 
 
 def summarize(directory: Path, metrics: Sequence[str] = ()) -> Summary:
-    """Return a run's summary; of all metrics, or of those whose names begin with one of `metrics`. Raises ConfigError if none does."""
+    """Return a run's summary; of all metrics, or of those whose names begin with one of `metrics`. Raises ConfigError if none does.
+
+    Verdicts are corrected over all rows of a generation, also where only some metrics are asked for.
+    """
     with Store(directory / STATE, readonly=True) as store:
-        rows = [_metric_row(raw_key, record) for raw_key, record in store.scan(key(Table.METRIC))]
+        rows = [_metric_row(raw_key, record) for table in (Table.METRIC, Table.ADDED) for raw_key, record in store.scan(key(table))]
+        retrained = [record for _, record in store.scan(key(Table.REPLICATE)) if record.fields["value"] is not None]
+    rows.sort(key=lambda pair: pair[0].generation)
+    drifts = _drifts(rows, retrained)
     names = sorted({row.metric for row, _ in rows})
     if metrics and rows:
         unknown = [wanted for wanted in metrics if not any(name.startswith(wanted) for name in names)]
         if unknown:
             raise ConfigError(f"--metric {unknown[0]}: not measured in this run; it has {', '.join(names)}")
         rows = [(row, replicates) for row, replicates in rows if row.metric.startswith(tuple(metrics))]
-    # The baseline is generation 0, or the first generation that has the metric: S_0 does not exist, so S_g is compared with S_1.
-    baseline = {(row.metric, row.group): (row, replicates) for row, replicates in reversed(rows) if row.value is not None}
-    drifts = []
-    for row, replicates in rows:
-        start, start_replicates = baseline.get((row.metric, row.group), (row, replicates))
-        if row.value is None or start.value is None or row.generation == start.generation:
-            continue
-        if len(replicates) != len(start_replicates):
-            continue  # an estimate without replicates says nothing of its drift
-        moved = drift(row.value, start.value, replicates, start_replicates, is_bias=row.is_bias)
-        if moved is not None:
-            drifts.append(DriftRow(row.generation, row.metric, row.group, moved.delta, moved.low, moved.high, moved.verdict))
+        drifts = [row for row in drifts if row.metric.startswith(tuple(metrics))]
     generations = sorted({row.generation for row, _ in rows})
     return Summary(directory.name, generations, [row for row, _ in rows], drifts, _attribution(directory))
 
 
+def _drifts(rows: Sequence[tuple[MetricRow, np.ndarray]], retrained: Sequence[Record]) -> list[DriftRow]:
+    """Return the drift of every row from its baseline: the loop's own first models, and those trained again with other seeds."""
+    baselines: dict[tuple[str, str], list[tuple[float, np.ndarray]]] = {}
+    for row, replicates in rows:
+        if row.generation == row.baseline and row.value is not None:
+            baselines[row.metric, row.group] = [(row.value, replicates)]
+    for record in retrained:
+        known = baselines.get((record.fields["metric"], record.fields["group"]))
+        if known is not None:
+            known.append((record.fields["value"], np.frombuffer(record.blob, "<f4")))
+    found: list[DriftRow] = []
+    for generation in sorted({row.generation for row, _ in rows}):
+        moved = []
+        for row, replicates in rows:
+            starts = baselines.get((row.metric, row.group), [])
+            # An estimate without replicates says nothing of its drift.
+            if row.generation != generation or generation <= row.baseline or row.value is None or not starts or not len(replicates):
+                continue
+            if all(len(start) == len(replicates) for _, start in starts):
+                values, resampled = [value for value, _ in starts], np.stack([start for _, start in starts])
+                moves = drift(row.value, replicates, values, resampled, is_bias=row.is_bias, has_model=row.has_model)
+                if moves is not None:
+                    moved.append((row, moves))
+        for (row, _), judged in zip(moved, with_verdicts([moves for _, moves in moved]), strict=True):
+            found.append(
+                DriftRow(generation, row.metric, row.group, judged.delta, judged.low, judged.high, judged.p_value, judged.retraining, judged.verdict)
+            )
+    return found
+
+
 def _metric_row(raw_key: bytes, record: Record) -> tuple[MetricRow, np.ndarray]:
-    prefix = len(key(Table.METRIC))
+    prefix = raw_key.index(b"\0") + 1
     fields = record.fields
     generation = int.from_bytes(raw_key[prefix : prefix + 4], "big")
-    names = ("metric", "group", "value", "n", "low", "high", "is_bias", "reason")
+    names = ("metric", "group", "value", "n", "low", "high", "is_bias", "reason", "section", "baseline", "has_model")
     return MetricRow(generation, **{name: fields[name] for name in names}), np.frombuffer(record.blob, "<f4")
 
 
@@ -143,14 +180,8 @@ def run_state(directory: Path) -> RunState:
         prefix = key(Table.PHASE)
         done = {(int.from_bytes(k[len(prefix) : len(prefix) + 4], "big"), k[len(prefix) + 4 : -1].decode()) for k in store.keys(prefix)}
         num_samples = len(store.keys(key(Table.SAMPLE)))
-    planned = config.fields["generations"]
-    order = ("compose", "train_clip", "train_captioner", "evaluate", "finetune", "generate", "commit")
-    todo = [
-        (g, phase)
-        for g in range(planned + 1)
-        for phase in order
-        if (g, phase) not in done and not (g == planned and phase in ("finetune", "generate"))
-    ]
+    planned, replicates = config.fields["generations"], config.fields["evaluate"]["num_replicates"]
+    todo = [(g, phase) for g in range(planned + 1) for phase in phase_names(g, planned, replicates) if (g, phase) not in done]
     return RunState(
         directory.name,
         directory,
@@ -166,8 +197,17 @@ def list_runs(runs_dir: Path) -> list[RunState]:
     """Return every run in a folder, the latest first; what is not a run is passed over."""
     if not runs_dir.is_dir():
         return []
-    states = [run_state(path) for path in runs_dir.iterdir() if (path / STATE / "data.mdb").is_file()]
+    states = [_state_or_damage(path) for path in runs_dir.iterdir() if (path / STATE / "data.mdb").is_file()]
     return sorted(states, key=lambda state: -state.changed_at)
+
+
+def _state_or_damage(directory: Path) -> RunState:
+    """Return where a run stands; one that cannot be read must not hide the others."""
+    try:
+        return run_state(directory)
+    except LoopsimError:
+        changed_at = (directory / STATE / "data.mdb").stat().st_mtime
+        return RunState(directory.name, directory, 0, 0, "unreadable, see loopsim verify", 0, changed_at)
 
 
 def find_run(runs_dir: Path, name: str | None, *, unfinished: bool = False) -> Path:

@@ -13,16 +13,36 @@ from loopsim.report.summary import DriftRow, MetricRow, RunState, Summary
 BLOCKS = "▁▂▃▄▅▆▇█"
 SPARKLINE = 8  # generations that fit beside the numbers: the latest ones
 COLOURS = {"amplified": "bold red", "mitigated": "bold green", "rose": "cyan", "fell": "cyan", "no evidence": "dim"}
-# Sections of the report: title, and the metrics whose names begin so.
-SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Who is in the data", ("dataset_share", "sample_share")),
-    ("Who the generator draws", ("women_per_profession",)),
-    ("CLIP", ("recall", "self_similarity", "person_preference")),
-    ("Captions", ("gender_error", "caption_")),
-    ("Quality of generated pictures", ("clip_score",)),
-)
-# Without --metric only these groups are shown: every gap, the overall value, and the groups that the shares are read by.
-HEADLINE_GROUPS = ("overall", "gender gap", "skin_tone gap", "gender=woman", "skin_tone=darker")
+SECTIONS = {
+    "data": "Who is in the data",
+    "generator": "Who the generator draws",
+    "clip": "CLIP",
+    "captions": "Captions",
+    "quality": "Quality of generated pictures",
+}
+GAPS = ("overall", "gender gap", "skin_tone gap")
+SHARES = ("gender=woman", "skin_tone=darker")
+# Without --metric these rows are shown; of a metric that is not listed, the overall value.
+HEADLINES: dict[str, tuple[str, ...]] = {
+    "dataset_share_corrected": SHARES,
+    "sample_share_corrected": SHARES,
+    "generator_share_corrected": SHARES,
+    "omission": SHARES,
+    "subordination": ("gender=woman",),
+    "recall@1": GAPS,
+    "self_similarity": GAPS[1:],
+    "person_preference.gender": GAPS,
+    "person_preference.skin_tone": GAPS,
+    "max_skew": ("gender skew", "skin_tone skew"),
+    "gender_error": GAPS,
+    "cider_d": GAPS,
+    "clip_score": GAPS,
+    "sample_sharpness": GAPS,
+    "homogenisation": GAPS,
+} | dict.fromkeys(
+    ("dataset_share", "sample_share", "generator_share", "recall@5", "ndkl", "gender_error_single", "caption_both", "rouge_l", "dataset_sharpness",
+     "dataset_high_frequency", "sample_high_frequency", "sample_kid_clip", "sample_density", "sample_coverage", "profession_majority_share"), ()
+)  # fmt: skip
 
 
 def sparkline(values: Sequence[float | None]) -> str:
@@ -48,38 +68,39 @@ def _digits(value: float, width: int) -> str:
 
 
 def print_report(console: Console, summary: Summary, *, everything: bool) -> None:
-    """Print the drift report: a table a section, from generation 0 to the last one; `everything` shows every group."""
+    """Print the drift report: a table and a sentence a section, from generation 0 to the last one; `everything` shows every group."""
     console.print(f"[bold]Drift report[/bold] of run [bold]{escape(summary.run)}[/bold]")
     if not summary.generations:
         console.print("Nothing has been measured yet.")
         return
     last = summary.generations[-1]
-    against = "against generation 0 (of S_g: against S_1)"
+    against = "against the models trained on real data alone (of S_g: against S_1)"
     console.print(f"generations {summary.generations[0]}-{last}; Δ is generation {last} {against}", style="dim", highlight=False)
     values = {(row.metric, row.group, row.generation): row for row in summary.metrics}
     drifts = {(row.metric, row.group): row for row in summary.drift if row.generation == last}
-    pairs = list(dict.fromkeys((row.metric, row.group) for row in summary.metrics))
+    first_seen = {metric: i for i, metric in enumerate(dict.fromkeys(row.metric for row in summary.metrics))}
+    pairs = {(row.metric, row.group): row.section for row in sorted(summary.metrics, key=lambda row: first_seen[row.metric])}
     hidden = 0
-    for title, prefixes in SECTIONS:
-        mine = [pair for pair in pairs if pair[0].startswith(prefixes)]
-        shown = [pair for pair in mine if everything or _is_headline(*pair)]
+    for section, title in SECTIONS.items():
+        mine = [pair for pair, its in pairs.items() if its == section]
+        shown = [pair for pair in mine if everything or is_headline(*pair)]
         hidden += len(mine) - len(shown)
         if shown:
             console.print(_section(title, shown, values, drifts, summary.generations))
-    console.print(_verdicts([row for row in drifts.values() if everything or _is_headline(row.metric, row.group)]))
+            console.print(_sentence([drifts[pair] for pair in mine if pair in drifts]), highlight=False)
+            console.print(_sizes([values[metric, group, last] for metric, group in shown if (metric, group, last) in values]), style="dim")
+    console.print(_verdicts(list(drifts.values())))
     if hidden:
         console.print(f"{hidden} more rows by group: loopsim report {escape(summary.run)} --metric NAME, or --json", style="dim")
+    console.print("~ Δ is within what training the baseline again with another seed does", style="dim")
     console.print(summary.method, style="dim")
     if summary.attribution:
         console.print(summary.attribution, style="dim")
 
 
-def _is_headline(metric: str, group: str) -> bool:
-    if metric in ("recall@5", "caption_both", "gender_error_single", "dataset_share", "sample_share"):
-        return False
-    if group in ("gender=woman", "skin_tone=darker"):
-        return metric.endswith("_corrected")
-    return group in HEADLINE_GROUPS and not (metric.endswith("_corrected") and group.endswith("gap"))
+def is_headline(metric: str, group: str) -> bool:
+    """Return whether a row is shown without being asked for."""
+    return group in HEADLINES.get(metric, ("overall",))
 
 
 def _section(
@@ -92,12 +113,13 @@ def _section(
     """Return a table of fixed widths (80 columns in all): a line names the metric, an indented one follows for each of its groups."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=True)
     drawn = min(len(generations), SPARKLINE)
-    table.add_column("", width=79 - drawn - 5 - 5 - 6 - 15 - 11 - 6, no_wrap=True, overflow="ellipsis")
+    table.add_column("", width=79 - drawn - 5 - 5 - 6 - 15 - 1 - 11 - 7, no_wrap=True, overflow="ellipsis")
     table.add_column(f"g{generations[0]}", justify="right", width=5, no_wrap=True)
     table.add_column(f"g{generations[-1]}", justify="right", width=5, no_wrap=True)
     table.add_column("", width=drawn, no_wrap=True)
     table.add_column("Δ", justify="right", width=6, no_wrap=True)
     table.add_column("95 %", justify="right", width=15, no_wrap=True)
+    table.add_column("", width=1, no_wrap=True)
     table.add_column("verdict", width=11, no_wrap=True, overflow="ellipsis")
     metrics = [metric for metric, _ in pairs]
     for index, (metric, group) in enumerate(pairs):
@@ -107,20 +129,45 @@ def _section(
         rows = [values.get((metric, group, g)) for g in generations]
         series = [row.value if row else None for row in rows]
         moved = drifts.get((metric, group))
-        cells = ["", "", ""]
+        cells = ["", "", "", ""]
         if moved:
-            cells = [_signed(moved.delta), f"[{_signed(moved.low)},{_signed(moved.high)}]", moved.verdict]
-        elif reason := next((row.reason for row in reversed(rows) if row and row.reason), None):
-            cells[2] = reason
+            noise = "~" if moved.retraining is not None and abs(moved.delta) <= moved.retraining else ""
+            cells = [_signed(moved.delta), f"[{_signed(moved.low)},{_signed(moved.high)}]", noise, moved.verdict]
+        elif series[-1] is None and (reason := next((row.reason for row in reversed(rows) if row and row.reason), None)):
+            cells[3] = reason
         label = metric if alone and group == "overall" else f"{metric} {group}" if alone else f"  {group}"
         numbers = (_number(series[0]), _number(series[-1]), sparkline(series[-SPARKLINE:]))
-        table.add_row(escape(label), *numbers, cells[0], escape(cells[1]), Text(cells[2], COLOURS.get(cells[2], "")))
+        table.add_row(escape(label), *numbers, cells[0], escape(cells[1]), cells[2], Text(cells[3], COLOURS.get(cells[3], "")))
     return table
+
+
+def _sentence(rows: Sequence[DriftRow]) -> str:
+    """Say in one sentence what happened in a section, over all its rows."""
+    if not rows:
+        return "Nothing to compare yet."
+    told = []
+    for verdict in COLOURS:
+        mine = sorted((row for row in rows if row.verdict == verdict), key=lambda row: row.p_value)
+        if mine and verdict != "no evidence":
+            named = ", ".join(f"{row.metric} {row.group} {_signed(row.delta)}" for row in mine[:3])
+            told.append(f"{len(mine)} {verdict} ({escape(named)}{', …' if len(mine) > 3 else ''})")
+    if not told:
+        return f"→ No evidence of drift in any of {len(rows)} rows."
+    return f"→ Of {len(rows)} rows " + ", ".join(told) + "; no evidence for the rest."
+
+
+def _sizes(rows: Sequence[MetricRow]) -> str:
+    """Return the sample sizes of the rows shown: "n: 400 recall@1, cider_d; 750 clip_score"."""
+    sizes: dict[int, list[str]] = {}
+    for row in sorted(rows, key=lambda row: -row.n):
+        if not any(row.metric in names for names in sizes.values()):
+            sizes.setdefault(row.n, []).append(row.metric)
+    return "n: " + "; ".join(f"{n} {', '.join(names)}" for n, names in sizes.items())
 
 
 def _verdicts(rows: Sequence[DriftRow]) -> Text:
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in COLOURS}
-    text = Text("Of the rows above: ")
+    text = Text(f"Of all {len(rows)} rows: ")
     for index, (verdict, count) in enumerate(counts.items()):
         text.append(", " if index else "").append(f"{count} {verdict}", COLOURS[verdict])
     return text

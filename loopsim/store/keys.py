@@ -17,12 +17,17 @@ class Table(StrEnum):
     AUDIT = "audit"  # generation, index: the generator's answers to neutral prompts
     METRIC = "metric"  # generation, metric, group: value, interval, bootstrap replicates
     ITEMS = "items"  # generation, name: per-item scores
+    REPLICATE = "replicate"  # replicate, metric, group: what the baseline's models show when they are trained with another seed
+    REPLICATE_AUDIT = "replicate_audit"  # replicate, index: its generator's answers to neutral prompts
+    ADDED = "added"  # generation, metric, group: as METRIC, measured after the generation was sealed
+    ADDED_ITEMS = "added_items"  # generation, name
     CHECKPOINT = "checkpoint"  # generation, phase: where an unfinished training stands
     ATTEMPT = "attempt"  # number: when, where and by whom work was done
 
 
-# What belongs to generation g alone, and is sealed when it is committed: its data and what was measured.
-SEALED = (Table.DATASET, Table.SAMPLE, Table.CURATION, Table.AUDIT, Table.METRIC, Table.ITEMS)
+# What belongs to generation g alone, and is sealed when it is committed: its data and what was measured. Not the audit's pictures: a metric that is
+# added later may be the first to draw them.
+SEALED = (Table.DATASET, Table.SAMPLE, Table.CURATION, Table.METRIC, Table.ITEMS)
 VOLATILE = (Table.CHECKPOINT, Table.ATTEMPT)
 
 

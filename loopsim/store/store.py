@@ -18,7 +18,7 @@ from loopsim import faults
 from loopsim.errors import CorruptRun, DiskFull, RunNotFound
 from loopsim.store.keys import VOLATILE, Table, key, readable, table_of
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: metric rows name their section and baseline; dataset rows their slot
 _HASH_BYTES = 16
 _MAP_SIZE = 8 << 30  # sparse: costs address space, not disk
 
@@ -52,7 +52,9 @@ def decode(raw_key: bytes, value: bytes) -> Record:
     if len(payload) < 4 or value[1 : 1 + _HASH_BYTES] != _checksum(raw_key, payload):
         raise CorruptRun(f"row {readable(raw_key)} is damaged: its checksum does not match; see `loopsim verify`")
     if value[0] != SCHEMA_VERSION:
-        raise CorruptRun(f"row {readable(raw_key)} has schema version {value[0]}; this loopsim reads {SCHEMA_VERSION}: use the newer one")
+        raise CorruptRun(
+            f"row {readable(raw_key)} has schema version {value[0]}; this loopsim reads {SCHEMA_VERSION}: use the loopsim that made the run"
+        )
     (length,) = struct.unpack(">I", payload[:4])
     return Record(json.loads(payload[4 : 4 + length]), bytes(payload[4 + length :]))
 

@@ -1,0 +1,112 @@
+"""The generator audit: whom a generator draws when a prompt leaves it open (AlDahoul et al. 2024; METRICS.md §2).
+
+Per prompt: group shares, the majority's share, the spread of shares. Over prompts: slope and rank correlation of the drawn shares against real-world
+ones. A slope above 1 exaggerates the stereotype, below 1 flattens it; the rank correlation says whether the order of professions is the world's.
+Labels are a classifier's: an audit says whom the classifier sees.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from scipy.stats import rankdata
+
+from loopsim.metrics.estimate import OVERALL, Disaggregated, Estimate, Statistic, estimate, not_available, wilson_interval
+
+
+@final
+@dataclass(frozen=True)
+class PromptAudit:
+    """One prompt's answers: n, each group's (share, low, high) with Wilson intervals, the majority's share, and the sd of shares over groups."""
+
+    prompt: str
+    n: int
+    shares: Mapping[str, tuple[float, float, float]]
+    majority: str
+    majority_share: float
+    sd: float
+
+
+def audit_prompt(prompt: str, labels: Sequence[str], values: Sequence[str]) -> PromptAudit:
+    """Return the audit of one prompt's labelled pictures. Raises ValueError without pictures."""
+    if not labels:
+        raise ValueError(f"no pictures for {prompt!r}")
+    n, counts = len(labels), [sum(label == value for label in labels) for value in values]
+    shares = {value: (count / n, *wilson_interval(count, n)) for value, count in zip(values, counts, strict=True)}
+    top = int(np.argmax(counts))
+    return PromptAudit(prompt, n, shares, values[top], counts[top] / n, float(np.std([count / n for count in counts])))
+
+
+def class_shares(is_member: np.ndarray, classes: Sequence[str], values: Sequence[str], weights: np.ndarray) -> np.ndarray:
+    """Return the share of members among each class's pictures, [b, len(values)], for weights [b, n]; NaN for a class that a resample lacks."""
+    labels, found = np.asarray(classes), np.full((len(weights), len(values)), np.nan)
+    for index, value in enumerate(values):
+        mask = labels == value
+        totals = weights[:, mask].sum(1)
+        np.divide(weights[:, mask] @ is_member[mask], totals, out=found[:, index], where=totals > 0)
+    return found
+
+
+def slope(shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return the least-squares slope of shares [b, p] on reference [p], over the prompts that have a share."""
+    present = np.isfinite(shares)
+    x, y = np.where(present, reference, 0), np.where(present, shares, 0)
+    n = present.sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        covariance = (x * y).sum(1) - x.sum(1) * y.sum(1) / n
+        return covariance / (np.square(x).sum(1) - np.square(x.sum(1)) / n)
+
+
+def rank_correlation(shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return Spearman's rank correlation (ties share their mean rank, scipy's) of each row of shares [b, p] with reference [p]; NaN if flat."""
+    found = np.full(len(shares), np.nan)
+    for index, row in enumerate(shares):
+        present = np.isfinite(row)
+        a, b = rankdata(row[present]), rankdata(reference[present])
+        if present.sum() > 1 and a.std() > 0 and b.std() > 0:
+            found[index] = np.corrcoef(a, b)[0, 1]
+    return found
+
+
+def shares_against_world(
+    is_member: np.ndarray, classes: Sequence[str], reference: Mapping[str, float], weights: np.ndarray, attribute: str
+) -> dict[str, Disaggregated]:
+    """Return `distance`, `slope`, `rank_correlation` and `majority_share` of the shares of members per class against `reference` (class -> share).
+
+    `is_member` is float [n], `classes` names each picture's class. distance: mean |share - reference| over classes (a bias), with the classes' own
+    shares as its groups; majority_share: mean over classes of max(share, 1 - share).
+    """
+    values = list(reference)
+    world = np.array(list(reference.values()))
+    n = len(is_member)
+    if n == 0:
+        nothing = Disaggregated({OVERALL: not_available(0, "no pictures", is_bias=True)})
+        return dict.fromkeys(("distance", "slope", "rank_correlation", "majority_share"), nothing)
+    point = class_shares(is_member, classes, values, np.ones((1, n), np.float32))
+    replicated = class_shares(is_member, classes, values, weights)
+
+    def over_classes(summary: Statistic) -> Estimate:
+        return estimate(float(summary(point, world)[0]), summary(replicated, world), n)
+
+    def distance(shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        return np.nanmean(np.abs(shares - reference), axis=1)
+
+    def majority(shares: np.ndarray, _: np.ndarray) -> np.ndarray:
+        return np.nanmean(np.maximum(shares, 1 - shares), axis=1)
+
+    members = {}
+    for index, value in enumerate(values):
+        count = sum(name == value for name in classes)
+        if count == 0:
+            members[f"{attribute}={value}"] = not_available(0, "no pictures")
+        else:
+            share = float(point[0, index])
+            members[f"{attribute}={value}"] = Estimate(share, count, *wilson_interval(share * count, count), replicated[:, index].astype(np.float32))
+    far = estimate(float(distance(point, world)[0]), distance(replicated, world), n, is_bias=True)
+    return {
+        "distance": Disaggregated({OVERALL: far} | members),
+        "slope": Disaggregated({OVERALL: over_classes(slope)}),
+        "rank_correlation": Disaggregated({OVERALL: over_classes(rank_correlation)}),
+        "majority_share": Disaggregated({OVERALL: over_classes(majority)}),
+    }

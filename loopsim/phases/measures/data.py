@@ -1,0 +1,116 @@
+"""Who is in D_g and S_g, and how S_g compares with real pictures."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from loopsim.metrics import artefacts as artefact_metrics
+from loopsim.metrics import distribution as sets
+from loopsim.metrics.captions import clip_score
+from loopsim.metrics.estimate import OVERALL, Disaggregated, Estimate, by_group, evaluated, not_available, weighted_mean
+from loopsim.metrics.representation import representation
+from loopsim.metrics.similarity import homogenisation
+from loopsim.phases.dataset import TrainingSet, corpus_images
+from loopsim.phases.evaluation import ATTRIBUTES, FEW_RESAMPLES, Evaluation, Measured, groups_by_label
+
+NO_SAMPLES = "generation 0 has no samples"
+NOTHING = np.zeros(0, np.float32)
+# The draw of real pictures that S_g is compared with: no generation of fresh_real ever comes to it.
+REFERENCE_DRAW = 1_000_000
+
+
+def _slots(e: Evaluation, data: TrainingSet | None) -> np.ndarray:
+    return e.slot_weights[:, data.slots] if data is not None else e.slot_weights[:, :0]
+
+
+def representation_of_data(e: Evaluation) -> Iterator[Measured]:
+    """Shares of groups in D_g and S_g, as the pinned classifier sees them: raw, and corrected for its confusions."""
+    for metric, labels, weights, baseline in (
+        ("dataset_share", e.dataset_labels, _slots(e, e.dataset), 0),
+        ("sample_share", e.sample_labels, _slots(e, e.samples), 1),
+    ):
+        for name, corrected in ((metric, False), (f"{metric}_corrected", True)):
+            estimates = Disaggregated()
+            for attribute in (*ATTRIBUTES, "skin_type"):
+                confusion = np.array(e.classifier.confusion[attribute]) if corrected else None
+                estimates |= representation([label[attribute] for label in labels], e.classifier.values[attribute], attribute, weights, confusion)
+            yield Measured("data", name, estimates, _label_indices(e, labels), baseline)
+
+
+def _label_indices(e: Evaluation, labels: list[dict[str, str]]) -> np.ndarray:
+    return np.array([[values.index(label[name]) for name, values in e.classifier.values.items()] for label in labels], np.float32)
+
+
+def _sample_means(e: Evaluation, metric: str, scores: np.ndarray) -> Measured:
+    groups, values = groups_by_label(e.sample_labels, e.classifier)
+    estimates = by_group(weighted_mean(scores), groups, values, len(scores), _slots(e, e.samples))
+    return Measured("quality", metric, estimates, scores, baseline=1)
+
+
+def _unmeasured(metric: str, reason: str = NO_SAMPLES, n: int = 0) -> Measured:
+    return Measured("quality", metric, Disaggregated({OVERALL: not_available(n, reason)}), NOTHING, baseline=1)
+
+
+def clip_scores(e: Evaluation) -> Iterator[Measured]:
+    """How well S_g's pictures fit their prompts, under the frozen CLIP."""
+    if e.samples is None:
+        yield _unmeasured("clip_score")
+        return
+    texts = e.frozen_clip.encode_texts([captions[0] for captions in e.samples.captions])
+    yield _sample_means(e, "clip_score", clip_score(e.sample_features, texts.numpy()))
+
+
+def artefacts(e: Evaluation) -> Iterator[Measured]:
+    """Sharpness and fine detail of D_g and S_g, by group; in generation 0 D_0 gives the real pictures' values."""
+    groups, values = groups_by_label(e.dataset_labels, e.classifier)
+    for name, measure in (("sharpness", artefact_metrics.sharpness), ("high_frequency", artefact_metrics.high_frequency_ratio)):
+        scores = measure(e.dataset.images.numpy())
+        estimates = by_group(weighted_mean(scores), groups, values, len(scores), _slots(e, e.dataset))
+        yield Measured("quality", f"dataset_{name}", estimates, scores)
+        yield _unmeasured(f"sample_{name}") if e.samples is None else _sample_means(e, f"sample_{name}", measure(e.samples.images.numpy()))
+
+
+def homogenisation_of_samples(e: Evaluation) -> Iterator[Measured]:
+    """How alike the pictures of a group in S_g are, in the frozen CLIP."""
+    if e.samples is None:
+        yield _unmeasured("homogenisation")
+        return
+    groups, values = groups_by_label(e.sample_labels, e.classifier)
+    found = by_group(homogenisation(e.sample_features), groups, values, len(e.samples), _slots(e, e.samples))
+    yield Measured("quality", "homogenisation", found, NOTHING, baseline=1)
+
+
+def distribution(e: Evaluation) -> Iterator[Measured]:
+    """How near S_g is to as many fresh real pictures, how varied it is, and whether it repeats D_0; in the frozen CLIP's features."""
+    names = ("fd_clip", "kid_clip", "cmmd_clip", "precision", "density", "recall", "coverage", "vendi", "memorisation")
+    k = 5
+    if e.samples is None or len(e.samples) <= k:
+        reason = NO_SAMPLES if e.samples is None else f"fewer than {k + 1} samples"
+        yield from (_unmeasured(f"sample_{name}", reason, 0 if e.samples is None else len(e.samples)) for name in names)
+        return
+    encode, samples = e.frozen_clip.encode_images, e.sample_features
+    reference = encode(corpus_images(e.corpus, e.corpus.records("train", len(samples), REFERENCE_DRAW))).numpy()
+    training = encode(corpus_images(e.corpus, e.corpus.records("train", e.config.data.num_train))).numpy()
+    weights = _slots(e, e.samples)
+
+    def measured(name: str, found: Estimate, items: np.ndarray = NOTHING) -> Measured:
+        return Measured("quality", f"sample_{name}", Disaggregated({OVERALL: found}), items, baseline=1)
+
+    everything = np.ones(len(samples), bool)
+    for name, distance in (("fd_clip", sets.frechet_distance), ("kid_clip", sets.kid), ("cmmd_clip", sets.cmmd)):
+        yield measured(name, _basic(evaluated(distance(reference, samples), everything, weights[:FEW_RESAMPLES])))
+    for name, scores in sets.manifold_scores(reference, samples, k).items():
+        # precision and density are means over samples; recall and coverage over the reference pictures, which all generations share.
+        over = weights if name in ("precision", "density") else e.weights(len(reference), "reference")
+        yield measured(name, evaluated(weighted_mean(scores), np.ones(len(scores), bool), over), scores)
+    yield measured("vendi", _basic(evaluated(sets.vendi_score(samples), everything, weights[:FEW_RESAMPLES])))
+    copies = sets.is_memorised(samples, training, reference)
+    yield measured("memorisation", evaluated(weighted_mean(copies), everything, weights), copies)
+
+
+def _basic(e: Estimate) -> Estimate:
+    """Return an estimate with its basic bootstrap interval: a resample repeats pictures, which by itself moves a distance up and a variety down."""
+    if e.value is None or e.low is None or e.high is None:
+        return e
+    return replace(e, low=2 * e.value - e.high, high=2 * e.value - e.low)
