@@ -9,6 +9,7 @@ from rich.markup import escape
 from loopsim.cli.inspect import report, runs, show, verify
 from loopsim.cli.loops import resume, start
 from loopsim.cli.machine import doctor, pretrain
+from loopsim.cli.measure import audit, benchmark, calibrate, evaluate, sweep
 from loopsim.errors import LoopsimError
 
 app = typer.Typer(
@@ -17,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (start, resume, report, runs, show, verify, doctor, pretrain):
+for command in (start, resume, report, evaluate, audit, sweep, calibrate, runs, show, verify, doctor, pretrain, benchmark):
     app.command()(command)
 
 

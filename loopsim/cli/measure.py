@@ -1,0 +1,207 @@
+"""`loopsim evaluate`, `audit`, `sweep`, `calibrate` and `benchmark`: measuring, beyond one loop."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loopsim.cli.loops import RunsDir
+
+if TYPE_CHECKING:
+    from loopsim.interrupt import Interrupt
+
+
+@contextmanager
+def _resumable() -> "Iterator[Interrupt]":
+    """Turn Ctrl-C and SIGTERM into a stop at the next safe point, and say how to go on."""
+    from loopsim.errors import Interrupted
+    from loopsim.interrupt import Interrupt
+
+    try:
+        with Interrupt() as interrupt:
+            yield interrupt
+    except Interrupted as stop:
+        raise Interrupted(f"{stop}\ngo on with the same command", stop.exit_code) from stop
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print every value as JSON.")]
+
+
+def _print_json(document: object) -> None:
+    import json
+
+    json.dump(document, sys.stdout, indent=1, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def evaluate(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run's name or path; by default the latest one.")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="A measure to add, for example lic or meteor; may be repeated.")] = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Add a metric to a run, over all its generations, without training anything again."""
+    import difflib
+    from typing import get_args
+
+    from rich.console import Console
+
+    from loopsim.addition import add_metrics
+    from loopsim.config import MetricName
+    from loopsim.distributed import World
+    from loopsim.errors import ConfigError
+    from loopsim.models.quiet import quiet
+    from loopsim.phases import phases_of
+    from loopsim.report.summary import find_run, summarize
+    from loopsim.report.terminal import print_report
+    from loopsim.run import Run, set_threads
+    from loopsim.types import Silent
+
+    names, known = metric or [], get_args(MetricName)
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise ConfigError(f"--metric {name}: " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"))
+    if not names:
+        raise ConfigError(f"name a --metric: {', '.join(known)}")
+    quiet()
+    directory, console = find_run(runs_dir, run), Console()
+    with _resumable() as interrupt, Run.open(directory, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt) as opened:
+        set_threads(opened.config)
+        with console.status(f"measuring {', '.join(names)}"):
+            count, found = add_metrics(opened, names)
+    console.print(f"{', '.join(names)}: measured in {count} generations", markup=False, highlight=False)
+    print_report(console, summarize(directory, found), everything=True)
+
+
+def audit(
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A diffusers folder or a run's name; default: the shipped base.")] = None,
+    generation: Annotated[int | None, typer.Option("-g", "--generation", help="Of a run: audit SD_g; default: its last one.")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="A text file: a prompt a line, then a tab and the world's share of women if known.")] = None,
+    images: Annotated[int, typer.Option(min=1, help="Pictures a prompt.")] = 50,
+    json_: Json = False,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Audit whom a generator draws for prompts that leave it open: shares with intervals, and the slope against the world's shares."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from loopsim.auditing import audit_generator, default_prompts, read_prompts
+    from loopsim.config import Config
+    from loopsim.models import diffusion
+    from loopsim.models.classifier import load_classifier
+    from loopsim.models.quiet import quiet
+    from loopsim.report.audit import audit_as_json, print_audit
+    from loopsim.report.summary import find_run
+    from loopsim.run import generator_of, weights_folder
+
+    quiet()
+    asked = read_prompts(prompts) if prompts is not None else None
+    if model is None or (Path(model) / "model_index.json").is_file():
+        config = Config()
+        weights = weights_folder(config)
+        folder, finetuned = Path(model) if model is not None else weights / "generator", None
+        title = model or "the shipped base model"
+    else:
+        directory = find_run(runs_dir, model)
+        config, finetuned, which = generator_of(directory, generation)
+        weights = weights_folder(config)
+        folder, title = weights / "generator", f"{directory.name}, SD_{which}"
+    pipeline = diffusion.load_pipeline(folder)
+    if finetuned is not None:
+        diffusion.load_finetuned(pipeline, finetuned)
+    console = Console()
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("drawing", total=None)
+        found = audit_generator(
+            diffusion.for_sampling(pipeline),
+            load_classifier(weights / "classifier"),
+            asked if asked is not None else default_prompts(config.data.openmoji),
+            config.generate,
+            num_images=images,
+            advanced=lambda done, total: bars.update(task, completed=done, total=total),
+        )
+    if json_:
+        _print_json(audit_as_json(title, found))
+    else:
+        print_audit(console, title, found)
+
+
+def sweep(
+    config: Annotated[str, typer.Argument(help="A TOML file or a preset's name.")] = "pocket",
+    grid: Annotated[list[str] | None, typer.Option(metavar="KEY=[V,V]", help="An axis: 'seed=[0,1,2]', 'compose.alpha=[0.2,0.5]'; repeat.")] = None,
+    name: Annotated[str, typer.Option(help="The folder in --runs-dir that holds the sweep's runs; the same again goes on.")] = "sweep",
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value in every run.")] = None,
+    json_: Json = False,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Run a grid of loops (seeds × α × policy …) as ordinary runs, and report each setting's drift with the seed as the unit."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from loopsim.models.quiet import quiet
+    from loopsim.report.seeds import drift_rows, print_seeds
+    from loopsim.report.summary import summarize
+    from loopsim.sweep import by_setting, cells_of, parse_axis, run_sweep
+
+    axes = dict(parse_axis(axis) for axis in grid or ["seed=[0, 1, 2]"])
+    cells, folder = cells_of(config, axes, set_ or []), runs_dir / name
+    quiet()
+    notes = Console(stderr=True)
+    with _resumable() as interrupt:
+        run_sweep(folder, cells, interrupt, lambda cell: notes.print(f"{folder / cell.name}: finished", markup=False, highlight=False))
+    settings = [(setting, drift_rows([summarize(folder / cell.name) for cell in mine])) for setting, mine in by_setting(cells)]
+    if json_:
+        _print_json([{"setting": dict(setting), "drift": [asdict(row) for row in rows]} for setting, rows in settings])
+    else:
+        for setting, rows in settings:
+            print_seeds(Console(), ", ".join(f"{key} = {value}" for key, value in setting.items()) or config, rows)
+
+
+def calibrate(
+    loops: Annotated[int, typer.Option(min=0, help="Oracle loops of data metrics alone, without drift, and as many with a planted shift.")] = 60,
+    model_loops: Annotated[int, typer.Option(min=0, help="Oracle loops of the tiny preset with all metrics.")] = 30,
+    name: Annotated[str, typer.Option(help="The folder in --runs-dir that holds the loops; the same again goes on.")] = "calibration",
+    json_: Json = False,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Check the verdicts: how many are false where nothing drifts, and whether a planted shift is found and covered."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from loopsim.calibrate import calibrate as run_controls
+    from loopsim.calibrate import control_configs
+    from loopsim.models.quiet import quiet
+    from loopsim.report.calibration import print_calibration
+
+    quiet()
+    with _resumable() as interrupt, Progress(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("loops", total=None)
+        found = run_controls(
+            runs_dir / name,
+            control_configs(loops, model_loops),
+            interrupt,
+            lambda run, done, total: bars.update(task, description=run, completed=done, total=total),
+        )
+    if json_:
+        _print_json({"null": [asdict(row) | {"rate": row.rate} for row in found.null], "planted": [asdict(row) for row in found.planted]})
+    else:
+        print_calibration(Console(), found.null, found.planted)
+
+
+def benchmark() -> None:
+    """Time the closed forms beside the definitions they replace, and measure retrieval's memory (about a minute)."""
+    from rich.console import Console
+
+    from loopsim.benchmark import GALLERY, person_preference_speedup, recall_memory, self_similarity_speedup
+    from loopsim.report.calibration import print_speedups
+
+    console = Console(highlight=False)
+    print_speedups(console, [self_similarity_speedup(), person_preference_speedup()])
+    recall, seconds, peak = recall_memory()
+    console.print(f"R@k over {GALLERY:,} × {GALLERY:,}: {seconds:.1f} s, peak memory of the process {peak / 1e9:.2f} GB (R@1 {recall:.3f})")
