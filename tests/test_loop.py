@@ -11,6 +11,7 @@ from conftest import loopsim, resume_run, small_arguments, small_config, start_r
 
 from loopsim import faults
 from loopsim.errors import CorruptRun, RunMismatch
+from loopsim.phases import phases_of
 from loopsim.phases.generate import curate, plan_candidates
 from loopsim.report.summary import run_state, summarize
 from loopsim.run import finished_phases
@@ -78,6 +79,11 @@ def test_a_metric_is_added_to_a_finished_run_and_the_seals_hold(tmp_path: Path, 
     assert "lic_encoder names no model" in loopsim("evaluate", "run", "--metric", "lic_transformer", *where).stdout.replace("\n", " ")
     assert loopsim("evaluate", "run", "--metric", "recall", *where).returncode == 2
     assert "did you mean 'lic'" in loopsim("evaluate", "run", "--metric", "licc", *where).stderr
+
+
+def test_the_phases_are_those_that_their_names_say() -> None:
+    assert {phase.name for phase in phases_of(small_config("evaluate.num_replicates=3"))} == set(phase_names(0, 1, 3))
+    assert phase_names(1, 1, 3) == [name for name in PHASE_NAMES if name not in ("finetune", "generate")]
 
 
 def test_every_sample_keeps_its_lineage(finished_run) -> None:

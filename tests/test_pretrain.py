@@ -1,5 +1,7 @@
 """Pre-training is reproducible from its seed, and goes on where it was killed."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,13 @@ def test_half_of_the_scenes_state_everything_and_half_follow_the_world() -> None
     named = ["skin" in caption for caption in captions]
     assert all(named[::2])
     assert sum(named[1::2]) < 30
+
+
+def test_every_process_learns_the_same_tokenizer() -> None:
+    code = (
+        "from loopsim.config import OpenMojiConfig; from loopsim.data.openmoji import OpenMojiCorpus; "
+        "from loopsim.models.tokenizer import build_tokenizer; "
+        "print(sorted(build_tokenizer(OpenMojiCorpus(OpenMojiConfig(), 0).vocabulary()).get_vocab().items()))"
+    )
+    found = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(3)}
+    assert len(found) == 1

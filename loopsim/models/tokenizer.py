@@ -20,10 +20,12 @@ def build_tokenizer(words: list[str]) -> CLIPTokenizer:
     learner = Tokenizer(BPE(end_of_word_suffix="</w>"))
     learner.pre_tokenizer = ByteLevel(add_prefix_space=False)
     letters = [*string.ascii_lowercase, *string.digits, *string.punctuation]
-    trainer = BpeTrainer(vocab_size=100_000, end_of_word_suffix="</w>", initial_alphabet=letters, show_progress=False)
+    ends = [f"{letter}</w>" for letter in letters]
+    # The trainer breaks ties between merges by the tokens' ids, and gives last letters theirs in the order of a hash table that is seeded anew in
+    # each process. Named beforehand, they have the same ids in every process.
+    trainer = BpeTrainer(vocab_size=100_000, end_of_word_suffix="</w>", initial_alphabet=letters, special_tokens=ends, show_progress=False)
     learner.train_from_iterator(words, trainer)
     learned = learner.get_vocab()
-    ends = [f"{letter}</w>" for letter in letters]
     tokens = [_BOS, _EOS, *dict.fromkeys([*letters, *ends, *sorted(learned, key=learned.__getitem__)])]
     merges = json.loads(learner.to_str())["model"]["merges"]
     return CLIPTokenizer(
