@@ -56,7 +56,7 @@ def test_the_json_report_has_its_columns(finished_run) -> None:
     assert document["run"] == directory.name
     assert document["generations"] == [0, 1, 2]
     assert {"generation", "metric", "group", "value", "n", "low", "high"} <= document["metrics"][0].keys()
-    assert set(document["drift"][0]) == {"generation", "metric", "group", "delta", "low", "high", "verdict"}
+    assert {"generation", "metric", "group", "delta", "low", "high", "p_value", "retraining", "verdict"} == set(document["drift"][0])
     only = json.loads(loopsim("report", "--json", "--metric", "recall", *run_loop_for(directory.parent)).stdout)
     assert {row["metric"] for row in only["metrics"]} == {"recall@1", "recall@5", "recall@10"}
 

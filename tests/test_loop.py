@@ -66,6 +66,7 @@ def test_a_replicate_of_the_baseline_has_models_and_values_of_its_own(finished_r
         assert len(store.keys(key(Table.REPLICATE_AUDIT, 1))) == 20
 
 
+@pytest.mark.slow
 def test_a_metric_is_added_to_a_finished_run_and_the_seals_hold(tmp_path: Path, finished_run) -> None:
     shutil.copytree(finished_run[0], tmp_path / "run")
     where = ["--runs-dir", str(tmp_path)]
@@ -191,7 +192,7 @@ def test_resume_redoes_at_most_the_batch_under_way(tmp_path: Path, finished_run)
         assert resume_run(tmp_path / "run") == finished_run[1]
     finally:
         faults.install(None)
-    assert sum(drawn) == 1 + 3 + 2 + 3  # the rest of S_1, the audit of g = 1, S_2, the audit of g = 2
+    assert sum(drawn) == 1 + 3 + 3 + 2 + 3  # the rest of S_1, the audits of the replicate and of g = 1, S_2, the audit of g = 2
 
 
 def test_an_extended_run_equals_one_that_was_planned_longer(tmp_path: Path, finished_run) -> None:

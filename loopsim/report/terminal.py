@@ -88,7 +88,11 @@ def print_report(console: Console, summary: Summary, *, everything: bool) -> Non
         if shown:
             console.print(_section(title, shown, values, drifts, summary.generations))
             console.print(_sentence([drifts[pair] for pair in mine if pair in drifts]), highlight=False)
-            console.print(_sizes([values[metric, group, last] for metric, group in shown if (metric, group, last) in values]), style="dim")
+            now = [values[metric, group, last] for metric, group in shown if (metric, group, last) in values]
+            console.print(_sizes(now), style="dim")
+            for reason in dict.fromkeys(row.reason for row in now if row.reason):
+                lacking = ", ".join(f"{row.metric} {row.group}" for row in now if row.reason == reason)
+                console.print(escape(f"not available: {lacking}: {reason}"), style="dim")
     console.print(_verdicts(list(drifts.values())))
     if hidden:
         console.print(f"{hidden} more rows by group: loopsim report {escape(summary.run)} --metric NAME, or --json", style="dim")
@@ -133,8 +137,6 @@ def _section(
         if moved:
             noise = "~" if moved.retraining is not None and abs(moved.delta) <= moved.retraining else ""
             cells = [_signed(moved.delta), f"[{_signed(moved.low)},{_signed(moved.high)}]", noise, moved.verdict]
-        elif series[-1] is None and (reason := next((row.reason for row in reversed(rows) if row and row.reason), None)):
-            cells[3] = reason
         label = metric if alone and group == "overall" else f"{metric} {group}" if alone else f"  {group}"
         numbers = (_number(series[0]), _number(series[-1]), sparkline(series[-SPARKLINE:]))
         table.add_row(escape(label), *numbers, cells[0], escape(cells[1]), cells[2], Text(cells[3], COLOURS.get(cells[3], "")))
