@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
+from loopsim.config import Config
 from loopsim.metrics import artefacts as artefact_metrics
 from loopsim.metrics import distribution as sets
 from loopsim.metrics.captions import clip_score
 from loopsim.metrics.estimate import OVERALL, Disaggregated, Estimate, by_group, evaluated, not_available, weighted_mean
 from loopsim.metrics.representation import representation
 from loopsim.metrics.similarity import homogenisation
-from loopsim.phases.dataset import TrainingSet, corpus_images
+from loopsim.models.clip import load_clip
+from loopsim.phases.dataset import TrainingSet, corpus_images, open_corpus
 from loopsim.phases.evaluation import ATTRIBUTES, FEW_RESAMPLES, Evaluation, Measured, groups_by_label
 
 NO_SAMPLES = "generation 0 has no samples"
@@ -89,9 +93,9 @@ def distribution(e: Evaluation) -> Iterator[Measured]:
         reason = NO_SAMPLES if e.samples is None else f"fewer than {k + 1} samples"
         yield from (_unmeasured(f"sample_{name}", reason, 0 if e.samples is None else len(e.samples)) for name in names)
         return
-    encode, samples = e.frozen_clip.encode_images, e.sample_features
-    reference = encode(corpus_images(e.corpus, e.corpus.records("train", len(samples), REFERENCE_DRAW))).numpy()
-    training = encode(corpus_images(e.corpus, e.corpus.records("train", e.config.data.num_train))).numpy()
+    samples, config = e.sample_features, e.config.model_dump_json()
+    reference = _real_features(config, e.context.weights, len(samples), REFERENCE_DRAW)
+    training = _real_features(config, e.context.weights, e.config.data.num_train, 0)
     weights = _slots(e, e.samples)
 
     def measured(name: str, found: Estimate, items: np.ndarray = NOTHING) -> Measured:
@@ -107,6 +111,16 @@ def distribution(e: Evaluation) -> Iterator[Measured]:
     yield measured("vendi", _basic(evaluated(sets.vendi_score(samples), everything, weights[:FEW_RESAMPLES])))
     copies = sets.is_memorised(samples, training, reference)
     yield measured("memorisation", evaluated(weighted_mean(copies), everything, weights), copies)
+
+
+@lru_cache(maxsize=4)
+def _real_features(config: str, weights: Path, num_items: int, draw: int) -> np.ndarray:
+    """Return the frozen CLIP's features [n, d] of real training pictures: the same in every generation of a run, so a process reads them once.
+
+    `config` is the run's as JSON: what decides the pictures.
+    """
+    corpus = open_corpus(Config.model_validate_json(config))
+    return load_clip(weights / "clip").encode_images(corpus_images(corpus, corpus.records("train", num_items, draw))).numpy()
 
 
 def _basic(e: Estimate) -> Estimate:
