@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar, final
 
-import torch
-
 from loopsim import faults
 from loopsim.checkpoints import StoreCheckpoints
 from loopsim.config import Config, config_from_tree
@@ -286,13 +284,6 @@ def require_disk(directory: Path, needed: int) -> None:
     free = shutil.disk_usage(existing).free
     if free < needed:
         raise DiskFull(f"{existing} has {free / 1e6:.0f} MB free, the plan needs {needed / 1e6:.0f} MB; make room or choose --runs-dir elsewhere")
-
-
-def set_threads(config: Config) -> int:
-    """Use the configured number of threads (default: one a core) and return it; results are reproducible at a fixed number."""
-    if config.num_threads is not None:
-        torch.set_num_threads(config.num_threads)
-    return torch.get_num_threads()
 
 
 def finished_phases(store: Store) -> dict[PhaseKey, dict[str, Any]]:

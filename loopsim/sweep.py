@@ -11,8 +11,9 @@ from loopsim.distributed import World
 from loopsim.errors import ConfigError, RunMismatch
 from loopsim.interrupt import Interrupt
 from loopsim.loop import run_loop
+from loopsim.numerics import make_reproducible
 from loopsim.phases import phases_of
-from loopsim.run import STATE, Run, set_threads
+from loopsim.run import STATE, Run
 from loopsim.types import Silent
 
 
@@ -63,7 +64,7 @@ def run_cell(directory: Path, config: Config, interrupt: Interrupt) -> None:
     with opened as run:
         if run.config != config:
             raise RunMismatch(f"run {directory} was begun with another config; choose another --name, or delete it")
-        set_threads(config)
+        make_reproducible(config.num_threads)
         run_loop(run)
 
 

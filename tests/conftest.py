@@ -7,13 +7,13 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-import torch
 
 from loopsim.config import Config, load_config
 from loopsim.distributed import World
 from loopsim.interrupt import Interrupt
 from loopsim.loop import run_loop
 from loopsim.models.quiet import quiet
+from loopsim.numerics import make_reproducible
 from loopsim.phases import phases_of
 from loopsim.run import SHIPPED_WEIGHTS, Run
 from loopsim.types import Silent
@@ -44,7 +44,7 @@ SMALL = [
 @pytest.fixture(scope="session", autouse=True)
 def _quiet_libraries() -> None:
     quiet()
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    make_reproducible(min(2, os.cpu_count() or 1))
 
 
 @pytest.fixture(scope="session")

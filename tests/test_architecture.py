@@ -17,7 +17,7 @@ FLOORS = [
     {"run", "checkpoints"},
     {"data", "models", "metrics"},
     {"store"},
-    {"config", "types", "rng", "faults", "distributed", "errors", "words", "lock", "interrupt", "environment"},
+    {"config", "types", "rng", "faults", "distributed", "errors", "words", "lock", "interrupt", "environment", "numerics"},
 ]
 ONLY_IN = {"lmdb": {"store/store.py"}, "typer": {"cli"}, "rich": {"cli", "report"}}
 

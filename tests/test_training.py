@@ -1,5 +1,9 @@
 """Training killed at any step and resumed gives the weights of training that was not."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -62,3 +66,11 @@ def test_training_learns() -> None:
     before = model[0].weight.clone()
     train(NoCheckpoints(), None, model)
     assert not torch.equal(before, model[0].weight)
+
+
+@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="this torch computes without MKL")
+def test_matrix_products_are_asked_to_be_repeatable() -> None:
+    code = "from loopsim.numerics import make_reproducible; make_reproducible(); import torch; a = torch.ones(64, 64); a @ a"
+    environment = {name: value for name, value in os.environ.items() if name != "MKL_CBWR"} | {"MKL_VERBOSE": "1"}
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout
+    assert "CNR:AUTO,STRICT Dyn:0" in said

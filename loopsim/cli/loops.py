@@ -60,11 +60,12 @@ def _run(choose: "Callable[[], Path]", config: "Config | None", generations: int
     from loopsim.interrupt import Interrupt
     from loopsim.loop import run_loop
     from loopsim.models.quiet import quiet
+    from loopsim.numerics import make_reproducible
     from loopsim.phases import phases_of
     from loopsim.report.live import LiveProgress
     from loopsim.report.summary import summarize
     from loopsim.report.terminal import print_report
-    from loopsim.run import Run, finished_phases, planned_bytes, require_disk, set_threads
+    from loopsim.run import Run, finished_phases, planned_bytes, require_disk
     from loopsim.types import Silent
 
     if generations is not None and generations < 0:
@@ -81,7 +82,7 @@ def _run(choose: "Callable[[], Path]", config: "Config | None", generations: int
         else:
             run = Run.open(directory, world=world, phases=phases_of, progress=Silent(), interrupt=interrupt, generations=generations)
         with run:
-            set_threads(run.config)
+            make_reproducible(run.config.num_threads)
             console.print(f"run [bold]{escape(str(directory))}[/bold]: baseline and {run.config.generations} generations, {_describe(run.config)}")
             with LiveProgress(console, sum(len(run.planned(generation)) for generation in run.pending())) as live:
                 if run.store is not None:

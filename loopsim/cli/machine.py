@@ -22,12 +22,13 @@ def doctor(
     from loopsim.config import load_config
     from loopsim.environment import environment
     from loopsim.models.quiet import quiet
-    from loopsim.run import planned_bytes, set_threads
+    from loopsim.numerics import make_reproducible
+    from loopsim.run import planned_bytes
     from loopsim.types import phase_names
 
     quiet()
     resolved, console = load_config(config), Console(highlight=False)
-    threads = set_threads(resolved)
+    threads = make_reproducible(resolved.num_threads)
     facts = environment()
     console.print(f"python {facts['python']}, " + ", ".join(f"{name} {version}" for name, version in facts["versions"].items()))
     console.print(f"device {facts['device']} ({facts['capability']}), {threads} threads")
@@ -60,8 +61,10 @@ def pretrain(
     from rich.table import Table
 
     from loopsim.models.quiet import quiet
+    from loopsim.numerics import make_reproducible
 
     quiet()
+    make_reproducible()
     console = Console(highlight=False)
     if check:
         from loopsim.config import Config, GenerateConfig

@@ -53,10 +53,11 @@ def evaluate(
     from loopsim.distributed import World
     from loopsim.errors import ConfigError
     from loopsim.models.quiet import quiet
+    from loopsim.numerics import make_reproducible
     from loopsim.phases import phases_of
     from loopsim.report.summary import find_run, summarize
     from loopsim.report.terminal import print_report
-    from loopsim.run import Run, set_threads
+    from loopsim.run import Run
     from loopsim.types import Silent
 
     names, known = metric or [], get_args(MetricName)
@@ -69,7 +70,7 @@ def evaluate(
     quiet()
     directory, console = find_run(runs_dir, run), Console()
     with _resumable() as interrupt, Run.open(directory, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt) as opened:
-        set_threads(opened.config)
+        make_reproducible(opened.config.num_threads)
         with console.status(f"measuring {', '.join(names)}"):
             count, found = add_metrics(opened, names)
     console.print(f"{', '.join(names)}: measured in {count} generations", markup=False, highlight=False)
@@ -93,11 +94,13 @@ def audit(
     from loopsim.models import diffusion
     from loopsim.models.classifier import load_classifier
     from loopsim.models.quiet import quiet
+    from loopsim.numerics import make_reproducible
     from loopsim.report.audit import audit_as_json, print_audit
     from loopsim.report.summary import find_run
     from loopsim.run import generator_of, weights_folder
 
     quiet()
+    make_reproducible()
     asked = read_prompts(prompts) if prompts is not None else None
     if model is None or (Path(model) / "model_index.json").is_file():
         config = Config()
