@@ -94,7 +94,7 @@ def calibrate(folder: Path, configs: dict[str, Config], interrupt: Interrupt, ad
 
 def _movable(rows: Sequence[DriftRow]) -> list[DriftRow]:
     """Leave out rows that nothing random could move (the oracle answers the audit's prompts from the same seeds): they would dilute the rate."""
-    return [row for row in rows if row.low < row.high]
+    return [row for row in rows if row.high - row.low > 1e-6]
 
 
 def false_verdicts(summaries: Sequence[Summary], title: str) -> Iterator[FalseVerdicts]:
