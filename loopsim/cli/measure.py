@@ -165,7 +165,7 @@ def sweep(
 
 
 def calibrate(
-    loops: Annotated[int, typer.Option(min=0, help="Oracle loops of data metrics alone, without drift, and as many with a planted shift.")] = 60,
+    loops: Annotated[int, typer.Option(min=0, help="Oracle loops of data metrics alone, without drift, and as many with a planted shift.")] = 40,
     model_loops: Annotated[int, typer.Option(min=0, help="Oracle loops of the tiny preset with all metrics.")] = 30,
     name: Annotated[str, typer.Option(help="The folder in --runs-dir that holds the loops; the same again goes on.")] = "calibration",
     json_: Json = False,

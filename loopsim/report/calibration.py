@@ -36,7 +36,7 @@ def print_calibration(console: Console, null: Sequence[Any], planted: Sequence[A
 
 def print_speedups(console: Console, rows: Sequence[Any]) -> None:
     """Print `loopsim.benchmark.Speedup` rows."""
-    table = _table("closed form against definition", "closed", "definition", "timed share", "faster", "largest difference")
+    table = _table("metric", "closed form", "definition", "timed", "faster", "difference")
     for row in rows:
         table.add_row(
             row.name, f"{1000 * row.fast:.2f} ms", f"{row.slow:.1f} s", f"{row.share:.2%}", f"{row.ratio:,.0f} ×", f"{row.difference:.1f} s.e."
