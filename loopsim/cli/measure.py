@@ -40,6 +40,7 @@ def _print_json(document: object) -> None:
 def evaluate(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run's name or path; by default the latest one.")] = None,
     metric: Annotated[list[str] | None, typer.Option(help="A measure to add, for example lic or meteor; may be repeated.")] = None,
+    lic_encoder: Annotated[str | None, typer.Option(help="The transformer of lic_transformer: a folder or hub id.")] = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Add a metric to a run, over all its generations, without training anything again."""
@@ -72,7 +73,7 @@ def evaluate(
     with _resumable() as interrupt, Run.open(directory, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt) as opened:
         make_reproducible(opened.config.num_threads)
         with console.status(f"measuring {', '.join(names)}"):
-            count, found = add_metrics(opened, names)
+            count, found = add_metrics(opened, names, lic_encoder)
     console.print(f"{', '.join(names)}: measured in {count} generations", markup=False, highlight=False)
     print_report(console, summarize(directory, found), everything=True)
 

@@ -25,7 +25,7 @@ def lic_transformer(e: Evaluation) -> Iterator[Measured]:
     """LIC with the transformer encoder that `evaluate.lic_encoder` names."""
     encoder = e.config.evaluate.lic_encoder
     if encoder is None:
-        nothing = not_available(len(e.written), "evaluate.lic_encoder names no model")
+        nothing = not_available(len(e.written), "evaluate.lic_encoder (--lic-encoder) names no model")
         yield Measured("captions", "lic_transformer", Disaggregated({OVERALL: nothing}), np.zeros(0, np.float32))
         return
     yield from _lic(e, "lic_transformer", partial(finetune_encoder, encoder))
