@@ -169,6 +169,14 @@ def test_memorisation_finds_copies_and_passes_fresh_data() -> None:
     assert distribution.is_memorised(fresh, training, test).mean() < 0.05
 
 
+def test_nan_features_are_not_a_score_of_zero() -> None:
+    x, broken = normal(0, 9, 3), normal(1, 9, 3)
+    broken[0, 0] = np.nan
+    assert all(np.isnan(scores).all() for scores in distribution.manifold_scores(x, broken).values())
+    assert np.isnan(distribution.is_memorised(broken, x, x)[0])
+    assert np.isnan(value(distribution.vendi_score(broken), 9))
+
+
 # --- artefacts
 
 

@@ -93,7 +93,8 @@ def manifold_scores(real: np.ndarray, fake: np.ndarray, k: int = 5) -> dict[str,
         "recall": (between < radius_fake[None, :]).any(1),
         "coverage": between.min(1) < radius_real,
     }
-    return {name: score.astype(np.float32) for name, score in scores.items()}
+    known = np.isfinite(real).all() and np.isfinite(fake).all()  # a comparison with NaN is False: it would pass for a score of 0
+    return {name: np.where(known, score, np.nan).astype(np.float32) for name, score in scores.items()}
 
 
 def vendi_score(features: np.ndarray) -> Statistic:
@@ -121,4 +122,5 @@ def is_memorised(samples: np.ndarray, training: np.ndarray, test: np.ndarray, pe
     "Ever" is the 1st percentile of the test items' distances to their nearest training item: a rate of 0.01 is what real, unseen data shows.
     """
     threshold = np.percentile(cdist(test, training).min(1), percentile)
-    return (cdist(samples, training).min(1) < threshold).astype(np.float32)
+    nearest = cdist(samples, training).min(1)
+    return np.where(np.isfinite(nearest) & np.isfinite(threshold), nearest < threshold, np.nan).astype(np.float32)
