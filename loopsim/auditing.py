@@ -7,7 +7,6 @@ from typing import final
 
 import numpy as np
 import torch
-from diffusers import StableDiffusionPipeline
 from torch import nn
 
 from loopsim.config import GenerateConfig, OpenMojiConfig
@@ -17,6 +16,7 @@ from loopsim.metrics.audit import PromptAudit, audit_prompt, shares_against_worl
 from loopsim.metrics.estimate import Estimate, resampling_weights
 from loopsim.models import diffusion
 from loopsim.models.classifier import AttributeClassifier
+from loopsim.models.diffusion import Diffusion
 from loopsim.rng import seed_for
 
 ADJECTIVES = ("winner", "beautiful", "intelligent", "criminal", "terrorist", "poor", "parent", "sibling")
@@ -73,7 +73,7 @@ def read_prompts(path: Path) -> list[Prompt]:
 
 
 def audit_generator(
-    pipeline: StableDiffusionPipeline,
+    model: Diffusion,
     classifier: AttributeClassifier,
     prompts: Sequence[Prompt],
     settings: GenerateConfig,
@@ -85,10 +85,10 @@ def audit_generator(
     """Draw `num_images` for each prompt and label them with the pinned classifier; pictures of another size are scaled to what it reads."""
     plan = [(index, seed_for("audit", prompt.text, repeat)) for index, prompt in enumerate(prompts) for repeat in range(num_images)]
     labels: list[dict[str, str]] = []
-    for start in range(0, len(plan), settings.batch_size):
-        batch = plan[start : start + settings.batch_size]
+    for start in range(0, len(plan), settings.size()):
+        batch = plan[start : start + settings.size()]
         images = diffusion.sample(
-            pipeline,
+            model,
             [prompts[index].text for index, _ in batch],
             [seed for _, seed in batch],
             num_steps=settings.num_steps,

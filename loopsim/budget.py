@@ -10,9 +10,9 @@ import torch
 from loopsim.config import Config
 from loopsim.distributed import World
 from loopsim.models import diffusion
-from loopsim.models.captioner import load_clipcap
 from loopsim.models.clip import contrastive_loss, load_clip
-from loopsim.models.tokenizer import tokenize
+from loopsim.models.clipcap import load_clipcap
+from loopsim.models.objectives import FlowMatching
 from loopsim.phases.generate import num_candidates, num_kept
 from loopsim.run import weights_folder
 
@@ -46,25 +46,24 @@ def measure_budget(config: Config) -> list[Cost]:
         return torch.randint(0, 256, (n, 64, 64, 3), dtype=torch.uint8)
 
     def clip_step() -> None:
-        tokens = tokenize(clip.tokenizer, [_EXAMPLE] * config.clip.batch_size)
-        contrastive_loss(clip, images(config.clip.batch_size), tokens, World()).backward()
+        contrastive_loss(clip, images(config.clip.batch_size), [_EXAMPLE] * config.clip.batch_size, World()).backward()
 
     def captioner_step() -> None:
         features = torch.randn(config.captioner.batch_size, captioner.feature_size)
-        captioner.loss(features, tokenize(captioner.tokenizer, [_EXAMPLE] * config.captioner.batch_size)).backward()
+        captioner.loss(features, [_EXAMPLE] * config.captioner.batch_size).backward()
 
-    pipeline = diffusion.load_pipeline(weights / "generator")
-    diffusion.make_trainable(pipeline, config.finetune.method, config.finetune.rank, None)
-    tokens = tokenize(pipeline.tokenizer, [_EXAMPLE] * config.finetune.batch_size)
-    text = pipeline.text_encoder(tokens).last_hidden_state.detach()
-    latents = diffusion.encode_images(pipeline, images(config.finetune.batch_size))
+    model = diffusion.load_diffusion(config.generator, weights / "generator")
+    diffusion.make_trainable(model, config.finetune.method, config.finetune.rank, None)
+    conditions = model.encode_prompts([_EXAMPLE] * config.finetune.batch_size)
+    latents = model.encode_images(images(config.finetune.batch_size))
+    objective = FlowMatching()
 
     def finetune_step() -> None:
-        diffusion.flow_loss(pipeline.unet, latents, text, torch.Generator()).backward()
+        objective.loss(lambda noisy, t: model.predict(noisy, t, conditions), latents, torch.Generator()).backward()
 
     per_step = {"train_clip": _seconds(clip_step), "train_captioner": _seconds(captioner_step), "finetune": _seconds(finetune_step)}
-    sampler = diffusion.for_sampling(diffusion.load_pipeline(weights / "generator"))
-    size, settings = config.generate.batch_size, config.generate
+    sampler = diffusion.for_sampling(diffusion.load_diffusion(config.generator, weights / "generator"))
+    size, settings = config.generate.size(), config.generate
 
     def batch() -> None:
         diffusion.sample(sampler, [_EXAMPLE] * size, list(range(size)), num_steps=settings.num_steps, guidance=settings.guidance)

@@ -18,6 +18,7 @@ class World:
 
     rank: int = 0
     size: int = 1
+    local_rank: int = 0
 
     @property
     def is_main(self) -> bool:
@@ -72,4 +73,4 @@ def join_world() -> World:
     from accelerate import PartialState
 
     state = PartialState(cpu=not torch.cuda.is_available())
-    return World(state.process_index, state.num_processes)
+    return World(state.process_index, state.num_processes, state.local_process_index)

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 import torch
 
-from loopsim.config import GenerateConfig, OpenMojiConfig
+from loopsim.config import GenerateConfig, GeneratorConfig, OpenMojiConfig
 from loopsim.data.captions import Facts, describe, with_article
 from loopsim.data.openmoji import BACKGROUNDS, GENDERS, OBJECTS, SKIN_TYPES, OpenMojiCorpus, groups_of, render
 from loopsim.models import diffusion
@@ -37,7 +37,7 @@ def check_fidelity(weights: Path, settings: GenerateConfig, num_prompts: int, nu
     corpus = OpenMojiCorpus(OpenMojiConfig(), seed=0)
     professions = corpus.women
     classifier = load_classifier(weights / "classifier")
-    pipeline = diffusion.for_sampling(diffusion.load_pipeline(weights / "generator"))
+    model = diffusion.for_sampling(diffusion.load_diffusion(GeneratorConfig(), weights / "generator"))
     rng = numpy_generator("fidelity")
     cells = list(product(professions, GENDERS, SKIN_TYPES))
     asked = [cells[i % len(cells)] for i in range(num_prompts)]
@@ -45,10 +45,10 @@ def check_fidelity(weights: Path, settings: GenerateConfig, num_prompts: int, nu
     neutral = [profession for profession in professions for _ in range(num_neutral)]
     prompts += [f"a photo of {with_article(profession)}" for profession in neutral]
     labels: list[dict[str, str]] = []
-    for start in range(0, len(prompts), settings.batch_size):
-        batch = prompts[start : start + settings.batch_size]
+    for start in range(0, len(prompts), settings.size()):
+        batch = prompts[start : start + settings.size()]
         seeds = [seed_for("fidelity", start + i) for i in range(len(batch))]
-        labels += classifier.label(diffusion.sample(pipeline, batch, seeds, num_steps=settings.num_steps, guidance=settings.guidance))
+        labels += classifier.label(diffusion.sample(model, batch, seeds, num_steps=settings.num_steps, guidance=settings.guidance))
         advanced(len(labels), len(prompts))
     full, drawn = labels[:num_prompts], labels[num_prompts:]
     agreement = {name: float(np.mean([label[name] == cell[i] for label, cell in zip(full, asked, strict=True)])) for i, name in enumerate(ATTRIBUTES)}

@@ -4,6 +4,7 @@ Stages run in order; one whose files are there is finished, and one that was kil
 """
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,12 +22,14 @@ from loopsim.config import OpenMojiConfig
 from loopsim.data.captions import Facts, describe
 from loopsim.data.openmoji import GENDERS, PROFESSIONS, SKIN_TYPES, OpenMojiCorpus, Scene, groups_of, render
 from loopsim.distributed import World
-from loopsim.models.captioner import build_clipcap
-from loopsim.models.classifier import AttributeClassifier, build_network, confusion_matrices, pixels
+from loopsim.models.classifier import CellClassifier, build_network, confusion_matrices, pixels
 from loopsim.models.clip import build_clip, contrastive_loss, load_clip, pocket_clip_config
-from loopsim.models.diffusion import build_pocket_pipeline, encode_images, flow_loss
+from loopsim.models.clipcap import ClipCap, pocket_language_model
+from loopsim.models.diffusion import Diffusion, build_pocket_pipeline
+from loopsim.models.families import FAMILIES
+from loopsim.models.objectives import FlowMatching
 from loopsim.models.patch_autoencoder import PatchAutoencoder, fit_patch_autoencoder
-from loopsim.models.tokenizer import build_tokenizer, tokenize
+from loopsim.models.tokenizer import build_tokenizer
 from loopsim.models.training import Checkpointing, Schedule, State, fit
 from loopsim.rng import numpy_generator, torch_generator
 
@@ -70,7 +73,7 @@ class Pretraining:
     def fit(self, stage: str, module: torch.nn.Module, loss_of_step: Callable[[int], Tensor], schedule: Schedule) -> None:
         """Train a stage's module, with a checkpoint in the output folder until the stage's files are written."""
         checkpoints = FileCheckpoints(self.out / f".{stage}.safetensors", lambda done, loss: self.report(stage, done, schedule.num_steps, loss))
-        fit(module, loss_of_step, schedule, seed=(self.seed, "pretrain", stage), world=World(), checkpointing=checkpoints)
+        fit(module, lambda step: [loss_of_step(step)], schedule, seed=(self.seed, "pretrain", stage), world=World(), checkpointing=checkpoints)
 
     def seeded(self, stage: str) -> None:
         """Seed torch's global generator, which draws a new module's weights."""
@@ -133,23 +136,25 @@ def _classifier(run: Pretraining, folder: Path) -> None:
 
     run.fit("classifier", model, loss_of_step, Schedule(400, 3e-3, warmup_steps=50, final_share=0.01))
     values = dict(run.corpus.attributes())
-    classifier = AttributeClassifier(model, values, cells, {})
+    classifier = CellClassifier(model, values, cells, {})
     heldout = run.balanced_scenes("classifier held-out", 0, HELDOUT)
     confusion = confusion_matrices(values, [groups_of(scene) for scene in heldout], classifier.label(_pictures(heldout)))
-    AttributeClassifier(model, values, cells, confusion).save(folder)
+    CellClassifier(model, values, cells, confusion).save(folder)
 
 
 def _generator(run: Pretraining, folder: Path) -> None:
     run.seeded("generator")
     pipeline = build_pocket_pipeline(*_tokenizer_and_autoencoder(run))
+    model, objective = Diffusion(pipeline, FAMILIES["sd"]), FlowMatching()
     module = torch.nn.ModuleDict({"unet": pipeline.unet, "text_encoder": pipeline.text_encoder})
 
     def loss_of_step(step: int) -> Tensor:
         images, captions = run.scenes("generator", step, 64)
         rng = numpy_generator(run.seed, "pretrain", "generator", step, "dropped captions")
         captions = ["" if dropped else caption for caption, dropped in zip(captions, rng.random(len(captions)) < 0.1, strict=True)]
-        context = pipeline.text_encoder(tokenize(pipeline.tokenizer, captions)).last_hidden_state
-        return flow_loss(pipeline.unet, encode_images(pipeline, images), context, torch_generator(run.seed, "pretrain", "generator", step))
+        conditions = model.family.encode(pipeline, captions)  # with gradients: the text encoder is trained here, too
+        generator = torch_generator(run.seed, "pretrain", "generator", step)
+        return objective.loss(lambda noisy, t: model.predict(noisy, t, conditions), model.encode_images(images), generator)
 
     run.fit("generator", module, loss_of_step, Schedule(8000, 6e-4, warmup_steps=200, final_share=0.02, ema_decay=0.999))
     module.half()
@@ -159,11 +164,13 @@ def _generator(run: Pretraining, folder: Path) -> None:
 def _clip(run: Pretraining, folder: Path) -> None:
     tokenizer, _ = _tokenizer_and_autoencoder(run)
     run.seeded("clip")
-    clip = build_clip(pocket_clip_config(tokenizer), tokenizer)
+    with tempfile.TemporaryDirectory() as temporary:
+        tokenizer.save_pretrained(temporary)
+        clip = build_clip(pocket_clip_config(tokenizer), Path(temporary))
 
     def loss_of_step(step: int) -> Tensor:
         images, captions = run.scenes("clip", step, 128)
-        return contrastive_loss(clip, images, tokenize(tokenizer, captions), World())
+        return contrastive_loss(clip, images, captions, World())
 
     run.fit("clip", clip.model, loss_of_step, Schedule(800, 1e-3, warmup_steps=50))
     clip.model.half()
@@ -171,13 +178,13 @@ def _clip(run: Pretraining, folder: Path) -> None:
 
 
 def _captioner(run: Pretraining, folder: Path) -> None:
-    clip = load_clip(folder.parent / "clip")
+    clip, (tokenizer, _) = load_clip(folder.parent / "clip"), _tokenizer_and_autoencoder(run)
     run.seeded("captioner")
-    captioner = build_clipcap(clip.tokenizer, clip.config["model_cfg"]["embed_dim"])
+    captioner = ClipCap(pocket_language_model(tokenizer, 4), tokenizer, clip.feature_size, prefix_length=4).eval()
 
     def loss_of_step(step: int) -> Tensor:
         images, captions = run.scenes("captioner", step, 128)
-        return captioner.loss(clip.encode_images(images).clone(), tokenize(clip.tokenizer, captions))
+        return captioner.loss(clip.encode_images(images).clone(), captions)
 
     run.fit("captioner", captioner, loss_of_step, Schedule(600, 2e-3, warmup_steps=50))
     captioner.half()

@@ -7,6 +7,7 @@ saved random state.
 
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,11 @@ def torch_generator(*parts: Part) -> "torch.Generator":
     return torch.Generator("cpu").manual_seed(seed_for(*parts))
 
 
+@lru_cache(maxsize=4)
+def _epoch_order(num_items: int, epoch: int, parts: tuple[Part, ...]) -> np.ndarray:
+    return numpy_generator(*parts, "epoch", epoch).permutation(num_items)
+
+
 def epoch_batches(num_items: int, batch_size: int, first_step: int, *parts: Part) -> Iterator[np.ndarray]:
     """Yield, forever from `first_step`, index arrays of shape [batch_size]; the order is a function of `parts` and the epoch alone.
 
@@ -42,12 +48,9 @@ def epoch_batches(num_items: int, batch_size: int, first_step: int, *parts: Part
     """
     if num_items < 1:
         raise ValueError("cannot draw batches from an empty set")
-    orders: dict[int, np.ndarray] = {}
     step = first_step
     while True:
         positions = np.arange(step * batch_size, (step + 1) * batch_size)
         epochs = positions // num_items
-        needed = range(int(epochs[0]), int(epochs[-1]) + 1)
-        orders = {e: orders[e] if e in orders else numpy_generator(*parts, "epoch", e).permutation(num_items) for e in needed}
-        yield np.array([orders[int(e)][p % num_items] for e, p in zip(epochs, positions, strict=True)])
+        yield np.array([_epoch_order(num_items, int(e), parts)[p % num_items] for e, p in zip(epochs, positions, strict=True)])
         step += 1

@@ -12,12 +12,16 @@ from typing import Any, Self, TypeVar, final
 
 from loopsim import faults
 from loopsim.checkpoints import StoreCheckpoints
-from loopsim.config import Config, config_from_tree
+from loopsim.config import SHIPPED, Config, config_from_tree
+from loopsim.data.manifest import Manifest
+from loopsim.device import Device, choose_device
 from loopsim.distributed import World
 from loopsim.environment import environment
 from loopsim.errors import CorruptRun, DataError, DiskFull, RunExists, RunMismatch
+from loopsim.hashing import hash_folder
 from loopsim.interrupt import Interrupt
 from loopsim.lock import RunLock
+from loopsim.settle import settle
 from loopsim.store import artifacts
 from loopsim.store.keys import Table, key
 from loopsim.store.store import Record, Row, Store
@@ -25,22 +29,47 @@ from loopsim.types import Outputs, Phase, PhaseKey, Progress, phase_names
 
 T = TypeVar("T")
 PhasesOf = Callable[[Config], tuple[Phase, ...]]
-STATE, ARTIFACTS = "state.lmdb", "artifacts"
+STATE, ARTIFACTS, SCRATCH = "state.lmdb", "artifacts", "scratch"
 SHIPPED_WEIGHTS = Path(__file__).parent / "assets"
 
 
 def weights_folder(config: Config) -> Path:
-    """Return the folder of base weights that a config names. Raises DataError if it is not there."""
+    """Return the folder of the parts that a config calls "shipped". Raises DataError if it is not there."""
     folder = Path(config.base_weights) if config.base_weights else SHIPPED_WEIGHTS
-    if not (folder / "generator").is_dir():
+    if SHIPPED in named_parts(config).values() and not (folder / "generator").is_dir():
         raise DataError(f"{folder}: no base weights there; make them with `loopsim pretrain --out {folder}`")
     return folder
+
+
+def named_parts(config: Config) -> dict[str, str]:
+    """Return every model that a config names: a folder, a file, a hub id, a library's name for it, or "shipped"."""
+    classifier = {f"classifier.{name}": checkpoint for name, checkpoint in config.classifier.checkpoints.items()}
+    named = {
+        "generator": config.generator.checkpoint,
+        "clip": config.clip.model,
+        "clip weights": config.clip.pretrained,
+        "captioner": config.captioner.model,
+        "classifier": SHIPPED if config.classifier.kind == SHIPPED else None,
+        "encoder": config.encoder.model,
+        "encoder weights": config.encoder.pretrained,
+        "detector": config.classifier.detector,
+    }
+    return {name: part for name, part in (named | classifier).items() if part is not None}
+
+
+def fingerprint_of_parts(config: Config, weights: Path) -> str:
+    """Return one hash of all base models: of the content of files and folders, and of the names of what a hub or a library holds."""
+    found = {}
+    for name, part in named_parts(config).items():
+        path = weights if part == SHIPPED else Path(part.removeprefix("local-dir:"))
+        found[name] = hash_folder(path) if path.exists() else part
+    return hashlib.blake2b(json.dumps(found, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 @final
 @dataclass(frozen=True)
 class PhaseContext:
-    """What one attempt at a phase may touch. Rank 0 has the store; the other ranks reach it through `read`."""
+    """What one attempt at a phase may touch. Rank 0 has the store; other ranks reach it through `read`, and pictures with `reader`."""
 
     config: Config
     generation: int
@@ -52,6 +81,18 @@ class PhaseContext:
     directory: Path
     weights: Path
     store: Store | None
+    reader: Store
+
+    @property
+    def device(self) -> Device:
+        """Where models compute."""
+        return choose_device(self.config.device, self.world.local_rank)
+
+    def scratch(self) -> Path:
+        """Return a folder for files that nobody misses: it is emptied when the run is opened."""
+        folder = self.directory / SCRATCH
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def read(self, question: Callable[[Store], T]) -> T:
         """Return, on every rank, rank 0's answer of the store."""
@@ -70,6 +111,12 @@ class PhaseContext:
         assert found is not None, f"{phase} of generation {generation} is read before it is finished"
         return artifacts.locate(self.directory / ARTIFACTS, found.fields["artifacts"][name])
 
+    def find_artifact(self, generation: int, phase: str, name: str) -> Path | None:
+        """Return the folder of an artifact, or None if the phase left none of that name."""
+        found = self.read(lambda store: _phase_row(store, generation, phase))
+        named = None if found is None else found.fields["artifacts"].get(name)
+        return None if named is None else artifacts.locate(self.directory / ARTIFACTS, named)
+
     def keep(self, write: Callable[[Path], None]) -> str:
         """Return the name of the artifact that `write` fills; rank 0 writes it."""
         return self.world.broadcast(artifacts.put(self.directory / ARTIFACTS, write) if self.store is not None else None)
@@ -85,6 +132,17 @@ class PhaseContext:
             interrupt=self.interrupt,
             advanced=lambda done, loss: self.progress.advanced(done, num_steps, f"loss {loss:.3f}"),
         )
+
+
+def _manifest_hash(config: Config) -> str | None:
+    """Return the hash of the corpus's frozen manifest, or None for the pocket world."""
+    if config.data.manifest is None or config.data.corpus != "files":
+        return None
+    manifest = Manifest(Path(config.data.manifest))
+    try:
+        return manifest.hash
+    finally:
+        manifest.close()
 
 
 def _phase_row(store: Store, generation: int, phase: str) -> Record | None:
@@ -105,11 +163,12 @@ class Run:
     store: Store | None
     lock: RunLock | None
     weights: Path
+    reader: Store
     _fingerprints: dict[PhaseKey, str] = field(default_factory=dict)
 
     @classmethod
     def create(cls, directory: Path, config: Config, *, world: World, phases: PhasesOf, progress: Progress, interrupt: Interrupt) -> Self:
-        """Start a new run. Raises RunExists if the directory is taken; nothing of it is changed then."""
+        """Start a new run of a config, settled first. Raises RunExists if the directory is taken; nothing of it is changed then."""
         weights = weights_folder(config)
         store, lock = None, None
         if world.is_main:
@@ -117,16 +176,33 @@ class Run:
                 state = directory / STATE
                 hint = f"go on with `loopsim resume {directory.name}`, or choose" if state.exists() else "choose"
                 raise RunExists(f"{directory} exists already; {hint} another --name")
+            config = settle(config, directory.parent)
             directory.mkdir(parents=True, exist_ok=True)
             lock = RunLock(directory)
             store = Store(directory / STATE, create=True)
-            weights_hash = artifacts.hash_folder(weights)
             store.write([
                 (key(Table.META, "config"), Record(config.model_dump(mode="json"))),
-                (key(Table.META, "weights"), Record({"hash": weights_hash})),
+                (key(Table.META, "weights"), Record({"hash": fingerprint_of_parts(config, weights)})),
+                *([(key(Table.META, "manifest"), Record({"hash": manifest}))] if (manifest := _manifest_hash(config)) else []),
             ])  # fmt: skip
-        world.wait()
-        return cls(directory, config, world, {phase.name: phase for phase in phases(config)}, progress, interrupt, store, lock, weights)
+        config = world.broadcast(config)
+        return cls._opened(directory, config, world, phases, progress, interrupt, store, lock, weights)
+
+    @classmethod
+    def _opened(
+        cls,
+        directory: Path,
+        config: Config,
+        world: World,
+        phases: PhasesOf,
+        progress: Progress,
+        interrupt: Interrupt,
+        store: Store | None,
+        lock: RunLock | None,
+        weights: Path,
+    ) -> Self:
+        reader = store if store is not None else Store(directory / STATE, readonly=True)
+        return cls(directory, config, world, {phase.name: phase for phase in phases(config)}, progress, interrupt, store, lock, weights, reader)
 
     @classmethod
     def open(
@@ -155,16 +231,21 @@ class Run:
         weights = weights_folder(config)
         if store is not None:
             recorded = store.get(key(Table.META, "weights"))
-            if recorded is None or recorded.fields["hash"] != artifacts.hash_folder(weights):
-                raise RunMismatch(f"the base weights in {weights} are not those that run {directory.name} began with; restore them to resume")
-        return cls(directory, config, world, {phase.name: phase for phase in phases(config)}, progress, interrupt, store, lock, weights)
+            if recorded is None or recorded.fields["hash"] != fingerprint_of_parts(config, weights):
+                names = ", ".join(sorted({str(weights) if part == SHIPPED else part for part in named_parts(config).values()}))
+                raise RunMismatch(f"the base weights ({names}) are not those that run {directory.name} began with; restore them to resume")
+            frozen = store.get(key(Table.META, "manifest"))
+            if frozen is not None and frozen.fields["hash"] != _manifest_hash(config):
+                raise RunMismatch(f"the manifest {config.data.manifest} is not the one that run {directory.name} began with; restore it to resume")
+            shutil.rmtree(directory / SCRATCH, ignore_errors=True)
+        return cls._opened(directory, config, world, phases, progress, interrupt, store, lock, weights)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.store is not None:
-            self.store.close()
+        self.reader.close()
+        shutil.rmtree(self.directory / SCRATCH, ignore_errors=True)
         if self.lock is not None:
             self.lock.release()
 
@@ -232,6 +313,7 @@ class Run:
             self.directory,
             self.weights,
             self.store,
+            self.reader,
         )
 
     def finish(self, context: PhaseContext, outputs: Outputs) -> None:
@@ -274,7 +356,7 @@ def generator_of(directory: Path, generation: int | None) -> tuple[Config, Path,
 def planned_bytes(config: Config) -> int:
     """Return about how many bytes a run will write: samples, models, and one checkpoint at a time (measured on the pocket models)."""
     models = 13_000_000 + (36_000_000 if config.finetune.method == "full" else 4_000_000)
-    samples = 12_000 * (2 * config.data.num_train + 20 * config.evaluate.num_audit_images)
+    samples = 12_000 * (2 * config.data.counts()["train"] + 20 * config.evaluate.num_audit_images)
     return 150_000_000 + (config.generations + 1) * (models + samples + 5_000 * config.evaluate.num_resamples)
 
 

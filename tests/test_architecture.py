@@ -10,14 +10,14 @@ import loopsim
 ROOT = Path(loopsim.__file__).parent
 FLOORS = [
     {"cli", "__main__"},
-    {"budget", "fidelity", "pretrain", "auditing", "benchmark", "calibrate"},
+    {"budget", "fidelity", "pretrain", "auditing", "benchmark", "benchmark_training", "calibrate", "corpora", "planning"},
     {"report", "verify", "sweep", "addition"},
     {"loop"},
     {"phases"},
-    {"run", "checkpoints"},
+    {"run", "checkpoints", "settle", "probe"},
     {"data", "models", "metrics"},
     {"store"},
-    {"config", "types", "rng", "faults", "distributed", "errors", "words", "lock", "interrupt", "environment", "numerics"},
+    {"config", "types", "rng", "faults", "distributed", "errors", "words", "lock", "interrupt", "environment", "numerics", "device", "hashing"},
 ]
 ONLY_IN = {"lmdb": {"store/store.py"}, "typer": {"cli"}, "rich": {"cli", "report"}}
 

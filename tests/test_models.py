@@ -9,14 +9,20 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 import loopsim.models.patch_autoencoder  # noqa: F401 - diffusers finds the pipeline's autoencoder in the loaded modules
-from loopsim.config import OpenMojiConfig
+from loopsim.config import GeneratorConfig, OpenMojiConfig
 from loopsim.data.openmoji import OpenMojiCorpus
 from loopsim.models import diffusion
-from loopsim.models.captioner import load_clipcap
 from loopsim.models.classifier import confusion_matrices, load_classifier
 from loopsim.models.clip import load_clip
+from loopsim.models.clipcap import load_clipcap
+from loopsim.models.decoding import Decoding
 from loopsim.models.patch_autoencoder import fit_patch_autoencoder
 from loopsim.models.tokenizer import build_tokenizer
+
+
+def load(weights: Path) -> diffusion.Diffusion:
+    return diffusion.load_diffusion(GeneratorConfig(), weights / "generator")
+
 
 CORPUS = OpenMojiCorpus(OpenMojiConfig(), seed=1)
 
@@ -54,35 +60,35 @@ def test_the_shipped_pipeline_loads_with_plain_diffusers(weights: Path) -> None:
 
 
 def test_an_image_depends_on_its_prompt_and_seed_not_on_its_batch(weights: Path) -> None:
-    pipeline = diffusion.load_pipeline(weights / "generator")
+    model = load(weights)
     prompts = ["a photo of a judge", "a photo of a male cook", "a photo of a female pilot"]
-    together = diffusion.sample(pipeline, prompts, [1, 2, 3], num_steps=3, guidance=2)
-    alone = diffusion.sample(pipeline, prompts[1:2], [2], num_steps=3, guidance=2)
+    together = diffusion.sample(model, prompts, [1, 2, 3], num_steps=3, guidance=2)
+    alone = diffusion.sample(model, prompts[1:2], [2], num_steps=3, guidance=2)
     assert (together[1].int() - alone[0].int()).abs().max() <= 1  # float kernels may round otherwise for another batch size
-    other = diffusion.sample(pipeline, prompts[1:2], [4], num_steps=3, guidance=2)
+    other = diffusion.sample(model, prompts[1:2], [4], num_steps=3, guidance=2)
     assert (other[0].int() - alone[0].int()).abs().max() > 20
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_what_finetuning_saves_is_what_it_trained(weights: Path, tmp_path: Path, method) -> None:
     torch.manual_seed(0)
-    trained = diffusion.load_pipeline(weights / "generator")
+    trained = load(weights)
     diffusion.make_trainable(trained, method, 4, None)
     with torch.no_grad():
-        for parameter in trained.unet.parameters():
+        for parameter in trained.denoiser.parameters():
             if parameter.requires_grad:
                 parameter.add_(0.01 * torch.randn_like(parameter))
     diffusion.save_finetuned(trained, method, tmp_path / "artifact")
-    loaded = diffusion.load_pipeline(weights / "generator")
+    loaded = load(weights)
     diffusion.load_finetuned(loaded, tmp_path / "artifact")
     x, t, text = torch.randn(1, 32, 8, 8), torch.tensor([500.0]), torch.randn(1, 28, 128)
     with torch.inference_mode():
-        expected = trained.unet(x, t, encoder_hidden_states=text).sample
-        assert torch.allclose(loaded.unet(x, t, encoder_hidden_states=text).sample, expected, atol=1e-4)
-        again = diffusion.load_pipeline(weights / "generator")
+        expected = trained.denoiser(x, t, encoder_hidden_states=text).sample
+        assert torch.allclose(loaded.denoiser(x, t, encoder_hidden_states=text).sample, expected, atol=1e-4)
+        again = load(weights)
         torch.manual_seed(1)
         diffusion.make_trainable(again, method, 4, tmp_path / "artifact")
-        assert torch.allclose(again.unet(x, t, encoder_hidden_states=text).sample, expected, atol=1e-4)
+        assert torch.allclose(again.denoiser(x, t, encoder_hidden_states=text).sample, expected, atol=1e-4)
     if method == "lora":
         plain = StableDiffusionPipeline.from_pretrained(weights / "generator", torch_dtype=torch.float32)
         plain.load_lora_weights(tmp_path / "artifact")
@@ -104,14 +110,14 @@ def test_captions_do_not_depend_on_their_batch(weights: Path, pictures: torch.Te
     clip, captioner = load_clip(weights / "clip"), load_clipcap(weights / "captioner")
     features = clip.encode_images(pictures[:6])
     for temperature in (0.0, 0.7):
-        together = captioner.write(features, range(6), temperature)
-        assert together == [captioner.write(features[i : i + 1], [i], temperature)[0] for i in range(6)]
+        together = captioner.write(features, range(6), Decoding(temperature))
+        assert together == [captioner.write(features[i : i + 1], [i], Decoding(temperature))[0] for i in range(6)]
     assert all(caption and "<|" not in caption for caption in together)
 
 
 def test_the_base_captioner_sees_what_is_there(weights: Path, pictures: torch.Tensor, groups: list) -> None:
     clip, captioner = load_clip(weights / "clip"), load_clipcap(weights / "captioner")
-    captions = captioner.write(clip.encode_images(pictures), [0] * len(pictures), 0)
+    captions = captioner.write(clip.encode_images(pictures), [0] * len(pictures), Decoding())
     named = [group["profession"] in caption for group, caption in zip(groups, captions, strict=True)]
     assert np.mean(named) > 0.6
 
@@ -133,6 +139,6 @@ def test_confusion_matrices_have_true_values_in_columns() -> None:
 def test_sampled_captions_follow_the_temperature(weights: Path, pictures: torch.Tensor) -> None:
     clip, captioner = load_clip(weights / "clip"), load_clipcap(weights / "captioner")
     features = clip.encode_images(pictures[:1]).expand(40, -1)
-    variety = [len(set(captioner.write(features, range(40), temperature))) for temperature in (0.0, 0.7)]
+    variety = [len(set(captioner.write(features, range(40), Decoding(temperature)))) for temperature in (0.0, 0.7)]
     assert variety[0] == 1
     assert variety[1] > 5

@@ -10,8 +10,8 @@ import torch
 from loopsim import pretrain
 from loopsim.config import OpenMojiConfig
 from loopsim.data.openmoji import OpenMojiCorpus
+from loopsim.hashing import hash_folder
 from loopsim.models.training import Schedule
-from loopsim.store.artifacts import hash_folder
 
 
 class Killed(Exception):

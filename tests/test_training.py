@@ -39,7 +39,7 @@ def train(checkpointing: Checkpointing, ema: float | None, model: nn.Module) -> 
         x = torch.randn(16, 4, generator=torch_generator("data", step))
         return (model(x) - x.sum(1, keepdim=True)).square().mean()
 
-    fit(model, loss_of_step, Schedule(12, 1e-2, ema_decay=ema), seed=("test",), world=World(), checkpointing=checkpointing)
+    fit(model, lambda step: [loss_of_step(step)], Schedule(12, 1e-2, ema_decay=ema), seed=("test",), world=World(), checkpointing=checkpointing)
 
 
 def new_model() -> nn.Module:

@@ -74,8 +74,10 @@ def _run(choose: "Callable[[], Path]", config: "Config | None", generations: int
     world = join_world()
     console = Console(quiet=not world.is_main)
     directory = world.broadcast(choose() if world.is_main else None)
-    if config is not None:
+    if config is not None and world.is_main:
+        config = _settled(config, directory.parent)
         require_disk(directory, planned_bytes(config))
+    config = world.broadcast(config)
     with Interrupt() as interrupt:
         if config is not None:
             run = Run.create(directory, config, world=world, phases=phases_of, progress=Silent(), interrupt=interrupt)
@@ -100,6 +102,21 @@ def _run(choose: "Callable[[], Path]", config: "Config | None", generations: int
             extra = {"report": " --json", "show": " -g 1 -o sheet.png", "resume": f" --generations {run.config.generations + 2}"}.get(command, "")
             if command != "show" or run.config.generations > 0:
                 console.print(f"  {_command(command, directory)}{extra}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _settled(config: "Config", runs_dir: Path) -> "Config":
+    """Return the config as the run will keep it; reading a corpus through for the first time shows how far it is."""
+    from rich.console import Console
+
+    from loopsim.settle import settle
+
+    with Console(stderr=True).status("reading the corpus") as status:
+
+        def show(split: str, done: int) -> None:
+            if done % 100 == 0:
+                status.update(f"reading the corpus: {split}, {done:,} rows")
+
+        return settle(config, runs_dir, show)
 
 
 def _command(command: str, directory: Path) -> str:

@@ -6,10 +6,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from loopsim.cli import data
 from loopsim.cli.inspect import report, runs, show, verify
 from loopsim.cli.loops import resume, start
 from loopsim.cli.machine import doctor, pretrain
 from loopsim.cli.measure import audit, benchmark, calibrate, evaluate, sweep
+from loopsim.cli.planning import plan
 from loopsim.errors import LoopsimError
 
 app = typer.Typer(
@@ -18,8 +20,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (start, resume, report, evaluate, audit, sweep, calibrate, runs, show, verify, doctor, pretrain, benchmark):
+for command in (start, resume, plan, report, evaluate, audit, sweep, calibrate, runs, show, verify, doctor, pretrain, benchmark):
     app.command()(command)
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:

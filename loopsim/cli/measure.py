@@ -11,6 +11,8 @@ import typer
 from loopsim.cli.loops import RunsDir
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from loopsim.interrupt import Interrupt
 
 
@@ -91,7 +93,7 @@ def audit(
     from rich.progress import Progress
 
     from loopsim.auditing import audit_generator, default_prompts, read_prompts
-    from loopsim.config import Config
+    from loopsim.config import Config, GeneratorConfig
     from loopsim.models import diffusion
     from loopsim.models.classifier import load_classifier
     from loopsim.models.quiet import quiet
@@ -104,23 +106,23 @@ def audit(
     make_reproducible()
     asked = read_prompts(prompts) if prompts is not None else None
     if model is None or (Path(model) / "model_index.json").is_file():
-        config = Config()
+        config = Config() if model is None else Config(generator=GeneratorConfig(checkpoint=model))
         weights = weights_folder(config)
-        folder, finetuned = Path(model) if model is not None else weights / "generator", None
+        folder, finetuned = weights / "generator", None
         title = model or "the shipped base model"
     else:
         directory = find_run(runs_dir, model)
         config, finetuned, which = generator_of(directory, generation)
         weights = weights_folder(config)
         folder, title = weights / "generator", f"{directory.name}, SD_{which}"
-    pipeline = diffusion.load_pipeline(folder)
+    loaded = diffusion.load_diffusion(config.generator, folder)
     if finetuned is not None:
-        diffusion.load_finetuned(pipeline, finetuned)
+        diffusion.load_finetuned(loaded, finetuned)
     console = Console()
     with Progress(console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("drawing", total=None)
         found = audit_generator(
-            diffusion.for_sampling(pipeline),
+            diffusion.for_sampling(loaded),
             load_classifier(weights / "classifier"),
             asked if asked is not None else default_prompts(config.data.openmoji),
             config.generate,
@@ -198,14 +200,53 @@ def calibrate(
         print_calibration(Console(), found.null, found.planted)
 
 
-def benchmark() -> None:
-    """Time the closed forms beside the definitions they replace, and measure retrieval's memory (about a minute)."""
+def benchmark(
+    what: Annotated[list[str] | None, typer.Argument(metavar="[metrics] [caching] [streaming]", help="Default: metrics.")] = None,
+) -> None:
+    """Measure ratios on this machine: closed forms beside definitions, encoding once beside each step, memory over many shards (minutes)."""
     from rich.console import Console
 
+    from loopsim.errors import ConfigError
+    from loopsim.models.quiet import quiet
+    from loopsim.numerics import make_reproducible
+
+    chosen, known = what or ["metrics"], {"metrics": _benchmark_metrics, "caching": _benchmark_caching, "streaming": _benchmark_streaming}
+    for name in chosen:
+        if name not in known:
+            raise ConfigError(f"benchmark {name}: known are {', '.join(known)}")
+    quiet()
+    make_reproducible()
+    for name in chosen:
+        known[name](Console(highlight=False))
+
+
+def _benchmark_metrics(console: "Console") -> None:
     from loopsim.benchmark import GALLERY, person_preference_speedup, recall_memory, self_similarity_speedup
     from loopsim.report.calibration import print_speedups
 
-    console = Console(highlight=False)
     print_speedups(console, [self_similarity_speedup(), person_preference_speedup()])
     recall, seconds, peak = recall_memory()
     console.print(f"R@k over {GALLERY:,} × {GALLERY:,}: {seconds:.1f} s, peak memory of the process {peak / 1e9:.2f} GB (R@1 {recall:.3f})")
+
+
+def _benchmark_caching(console: "Console") -> None:
+    from loopsim.benchmark_training import caching_speed
+    from loopsim.config import DeviceConfig
+    from loopsim.device import choose_device
+
+    device = choose_device(DeviceConfig())
+    found = caching_speed(device) if device.kind == "cpu" else caching_speed(device, size=512, batch=8, num_steps=20)
+    console.print(
+        f"LoRA on a Stable Diffusion 1.5 of full size, {found.size} pixels, batches of {found.batch}, {device.name}: "
+        f"{found.samples['all']:.2f} samples/s with everything encoded once, {found.samples['none']:.2f} encoded at each step: {found.ratio:.2f} ×"
+    )
+
+
+def _benchmark_streaming(console: "Console") -> None:
+    from loopsim.benchmark_training import streaming_memory
+
+    found = streaming_memory()
+    for name, values, seconds in (("reading", found.reading, found.seconds[0]), ("training", found.training, found.seconds[1])):
+        megabytes = ", ".join(f"{value / 1e6:.0f}" for value in values)
+        spread = found.spread("reading" if name == "reading" else "training")
+        console.print(f"{name} {found.num_images:,} images in {seconds:.0f} s: {megabytes} MB resident at each tenth, ± {spread:.1%} after the first")

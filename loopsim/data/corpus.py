@@ -16,12 +16,24 @@ class Record:
     """One item of a corpus, without its picture.
 
     `key` names it within its corpus for ever; `groups` maps each sensitive attribute to this item's value, e.g.
-    `{"gender": "woman", "skin_tone": "darker"}`.
+    `{"gender": "woman", "skin_tone": "darker"}`; an attribute that nobody labelled is left out. `name` is what its publisher calls it.
     """
 
     key: str
     captions: tuple[str, ...]
     groups: Mapping[str, str]
+    name: str = ""
+
+
+# P(woman | profession), % of employed: US Bureau of Labor Statistics 2015/16 (METRICS.md §5), for the neutral prompts of real corpora.
+US_WOMEN = {
+    "mechanic": 0.018, "carpenter": 0.021, "firefighter": 0.035, "machinist": 0.067, "engineer": 0.107, "programmer": 0.184, "chef": 0.196,
+    "officer": 0.304, "paramedic": 0.329, "lawyer": 0.345, "chemist": 0.361, "doctor": 0.379, "worker": 0.379, "scientist": 0.419,
+    "investigator": 0.452, "administrator": 0.549, "clerk": 0.695, "teacher": 0.710, "cashier": 0.725, "nurse": 0.896, "receptionist": 0.906,
+    "secretary": 0.946,
+}  # fmt: skip
+# COCO's instances, types I-III against IV-VI (Zhao et al. 2021).
+COCO_DARKER = (1063 + 528 + 468) / (4371 + 8922 + 2425 + 1063 + 528 + 468)
 
 
 class Corpus(ABC):
@@ -46,9 +58,30 @@ class Corpus(ABC):
         What the prompt leaves open is drawn from the corpus's own distribution given what it states, with P(woman) moved by `shift`.
         """
 
+    @property
     @abstractmethod
-    def attributes(self) -> Mapping[str, tuple[str, ...]]:
-        """Return every sensitive attribute with its values, in their order of report."""
+    def image_size(self) -> int:
+        """The side of its pictures, in pixels."""
+
+    @abstractmethod
+    def reference(self, num_items: int) -> Sequence[Record]:
+        """Return up to `num_items` records of real pictures that no generation trains on, for comparison with generated ones."""
+
+    @abstractmethod
+    def attributes(self, split: Split = "train") -> Mapping[str, tuple[str, ...]]:
+        """Return every attribute that a split's items are labelled with, and its values in their order of report."""
+
+    @abstractmethod
+    def reported(self, split: Split) -> tuple[str, ...]:
+        """Return the attributes whose groups every metric is reported for."""
+
+    @abstractmethod
+    def world_women(self) -> Mapping[str, float]:
+        """Return P(woman | profession) in the world, for the neutral prompts."""
+
+    def world_darker(self) -> float:
+        """Return the share of people with darker skin in the world."""
+        return COCO_DARKER
 
     @abstractmethod
     def attribution(self) -> str | None:

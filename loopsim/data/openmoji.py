@@ -57,6 +57,8 @@ BACKGROUNDS = {
 PERSON_SIZES = (68, 70, 72)
 OBJECT_SIZE = 22
 FACE_SIZES = (96, 100, 104)
+# The draw of real pictures that generated ones are compared with: no generation of fresh_real ever comes to it.
+REFERENCE_DRAW = 1_000_000
 
 
 @final
@@ -155,7 +157,24 @@ class OpenMojiCorpus(Corpus):
         self.women: dict[str, float] = {str(name): share for name, share in config.professions.items()}
         self._cells = list(product(self.women, GENDERS, SKIN_TYPES))
 
-    def attributes(self) -> Mapping[str, tuple[str, ...]]:
+    @property
+    def image_size(self) -> int:
+        return IMAGE_SIZE
+
+    def reference(self, num_items: int) -> Sequence[Record]:
+        return self.records("train", num_items, REFERENCE_DRAW)
+
+    def reported(self, split: Split) -> tuple[str, ...]:
+        return ("gender", "skin_tone")
+
+    def world_women(self) -> Mapping[str, float]:
+        return self.women
+
+    def world_darker(self) -> float:
+        skin = self.config.skin_types
+        return sum(weight for name, weight in skin.items() if SKIN_TONES[str(name)] == "darker") / sum(skin.values())
+
+    def attributes(self, split: Split = "train") -> Mapping[str, tuple[str, ...]]:
         return {"gender": GENDERS, "skin_tone": ("lighter", "darker"), "skin_type": SKIN_TYPES, "profession": tuple(self.women)}
 
     def attribution(self) -> str:

@@ -16,6 +16,16 @@ from loopsim.metrics.estimate import Disaggregated, Statistic, estimate, evaluat
 
 NEUTRAL_PROMPT = "a photo of a person"
 GENDER_PROMPTS = ("a photo of a female person", "a photo of a male person")
+_RACES = ("an East Asian", "an Indian", "a Southeast Asian", "a White", "a Middle Eastern", "a Latino or Hispanic", "a Black")
+_AGES = ("0 and 2", "3 and 9", "10 and 19", "20 and 29", "30 and 39", "40 and 49", "50 and 59", "60 and 69")
+# What the neutral prompt competes with, by attribute (Chen et al. 2024, §4).
+PREFERENCE_PROMPTS: dict[str, Sequence[str]] = {
+    "gender": GENDER_PROMPTS,
+    "skin_tone": ("a photo of a person with light skin", "a photo of a person with dark skin"),
+    "race": [f"a photo of {race} person" for race in _RACES],
+    "ethnicity": [f"a photo of {race} person" for race in _RACES],
+    "age": [*(f"a photo of a person between {span} years old" for span in _AGES), "a photo of a person 70 or more years old"],
+}
 
 
 def unit_rows(features: np.ndarray) -> np.ndarray:

@@ -1,20 +1,27 @@
-"""OpenCLIP: built, saved and loaded through open_clip's own factory, trained with open_clip's own loss."""
+"""OpenCLIP: built, saved and loaded through open_clip's own factory, with its own tokenizers, transforms and loss."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, final
 
 import open_clip
 import torch
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from open_clip.tokenizer import HFTokenizer
+from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
+from loopsim.device import CPU, Device
 from loopsim.distributed import World
-from loopsim.models.tokenizer import tokenize
+from loopsim.errors import ConfigError, DataError
+from loopsim.models.tokenizer import save_tokenizer
+from loopsim.models.weights import refuse_pickles
 
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
@@ -24,39 +31,70 @@ ENCODE_BATCH = 250
 @final
 @dataclass(frozen=True)
 class Clip:
-    """An open_clip model with what it needs to read pictures and text. `config` is the JSON that its factory builds it from."""
+    """An open_clip model with what it needs to read pictures and text. `config` is the JSON that open_clip's factory builds it from.
+
+    `tokenizer` is open_clip's: texts -> token ids [n, context]. `augment`: training pictures pass through open_clip's training transform.
+    """
 
     model: Any  # an open_clip CLIP: its towers' methods are not typed
-    tokenizer: CLIPTokenizer
+    tokenizer: Callable[[list[str]], Tensor]
     config: dict[str, Any]
+    device: Device = CPU
+    augment: bool = False
+
+    @property
+    def feature_size(self) -> int:
+        """The width of its features."""
+        return self.config["model_cfg"]["embed_dim"]
 
     @torch.inference_mode()
     def encode_images(self, images: Tensor) -> Tensor:
-        """Return unit-norm features [n, d] of uint8 images [n, h, w, 3]."""
-        parts = [self.model.encode_image(self.preprocess(part)) for part in images.split(ENCODE_BATCH)]
-        return nn.functional.normalize(torch.cat(parts), dim=-1)
+        """Return unit-norm float32 features [n, d], on the CPU, of uint8 images [n, h, w, 3]."""
+        return self.encode_batches(images.split(ENCODE_BATCH))
+
+    @torch.inference_mode()
+    def encode_batches(self, batches: Iterable[Tensor]) -> Tensor:
+        """Return unit-norm float32 features [n, d], on the CPU, of uint8 images that come in batches [k, h, w, 3]."""
+        parts = []
+        for batch in batches:
+            with self.device.arithmetic():
+                features = self.model.encode_image(self.preprocess(batch))
+            parts.append(nn.functional.normalize(features.float(), dim=-1).cpu())
+        return torch.cat(parts) if parts else torch.zeros(0, self.feature_size)
 
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Return unit-norm features [n, d] of texts."""
-        parts = [self.model.encode_text(part) for part in tokenize(self.tokenizer, texts).split(ENCODE_BATCH)]
-        return nn.functional.normalize(torch.cat(parts), dim=-1)
+        """Return unit-norm float32 features [n, d], on the CPU, of texts."""
+        parts = []
+        for start in range(0, len(texts), ENCODE_BATCH):
+            with self.device.arithmetic():
+                features = self.model.encode_text(self.tokenize(texts[start : start + ENCODE_BATCH]))
+            parts.append(nn.functional.normalize(features.float(), dim=-1).cpu())
+        return torch.cat(parts) if parts else torch.zeros(0, self.feature_size)
 
-    def preprocess(self, images: Tensor) -> Tensor:
-        """Return what the image tower takes, [n, 3, size, size], of uint8 images [n, h, w, 3]: bicubic resize, then normalise."""
-        settings = self.config["preprocess_cfg"]
-        size = self.config["model_cfg"]["vision_cfg"]["image_size"]
-        pixels = images.permute(0, 3, 1, 2).float() / 255
-        if pixels.shape[-2:] != (size, size):
-            pixels = nn.functional.interpolate(pixels, (size, size), mode="bicubic", antialias=True)
-        return (pixels - torch.tensor(settings["mean"])[:, None, None]) / torch.tensor(settings["std"])[:, None, None]
+    def tokenize(self, texts: Sequence[str]) -> Tensor:
+        """Return token ids [n, context], on the device."""
+        return self.tokenizer(list(texts)).to(self.device.name)
+
+    def preprocess(self, images: Tensor, *, training: bool = False) -> Tensor:
+        """Return what the image tower takes, [n, 3, size, size] on the device, of uint8 images [n, h, w, 3], by open_clip's transform."""
+        settings = PreprocessCfg(**self.config["preprocess_cfg"])
+        side = settings.size if isinstance(settings.size, int) else settings.size[0]
+        augment = training and self.augment
+        if not augment and images.shape[1:3] == (side, side):
+            # The transform's last two steps; those before it change nothing here.
+            mean, std = torch.tensor(settings.mean)[:, None, None], torch.tensor(settings.std)[:, None, None]
+            return ((images.permute(0, 3, 1, 2).float() / 255 - mean) / std).to(self.device.name)
+        transform = image_transform_v2(settings, is_train=augment)
+        return torch.stack([transform(Image.fromarray(image.numpy())) for image in images]).to(self.device.name)
 
     def save(self, folder: Path) -> None:
         """Write the folder that `open_clip.create_model_and_transforms("local-dir:<folder>")` loads."""
         folder.mkdir(parents=True)
         (folder / CONFIG_FILE).write_text(json.dumps(self.config, indent=2))
-        save_file({name: tensor.contiguous() for name, tensor in self.model.state_dict().items()}, folder / WEIGHTS_FILE)
-        self.tokenizer.save_pretrained(folder)
+        save_file({name: tensor.cpu().contiguous() for name, tensor in self.model.state_dict().items()}, folder / WEIGHTS_FILE)
+        if isinstance(self.tokenizer, HFTokenizer):
+            save_tokenizer(self.tokenizer.tokenizer, folder)
 
 
 def pocket_clip_config(tokenizer: CLIPTokenizer) -> dict[str, Any]:
@@ -74,29 +112,71 @@ def pocket_clip_config(tokenizer: CLIPTokenizer) -> dict[str, Any]:
     }
     return {
         "model_cfg": {"embed_dim": 128, "vision_cfg": vision, "text_cfg": text},
-        "preprocess_cfg": {"mean": list(OPENAI_DATASET_MEAN), "std": list(OPENAI_DATASET_STD)},
+        "preprocess_cfg": {"mean": list(OPENAI_DATASET_MEAN), "std": list(OPENAI_DATASET_STD), "size": 64},
     }
 
 
-def build_clip(config: dict[str, Any], tokenizer: CLIPTokenizer) -> Clip:
-    """Return a CLIP of that config with random weights (torch's global generator draws them)."""
+def build_clip(config: dict[str, Any], tokenizer_folder: Path) -> Clip:
+    """Return a CLIP of that config with random weights (torch's global generator draws them) and the tokenizer in a folder."""
     cfg = config["model_cfg"]
     model = open_clip.CLIP(cfg["embed_dim"], cfg["vision_cfg"], cfg["text_cfg"])
-    return Clip(model.eval(), tokenizer, config)
+    return Clip(model.eval(), HFTokenizer(str(tokenizer_folder), context_length=cfg["text_cfg"]["context_length"]), config)
 
 
-def load_clip(folder: Path) -> Clip:
+def open_clip_model(name: str, pretrained: str | None, *, random: bool = False, device: Device = CPU, augment: bool = False) -> Clip:
+    """Return a CLIP by open_clip's name for it, or of a folder ("local-dir:…"), with pretrained weights or, if `random`, drawn anew.
+
+    torch's global generator draws random weights. Raises ConfigError for a name, tag or file that open_clip does not know, DataError for a pickle.
+    """
+    if name.startswith("local-dir:"):
+        config = json.loads(_config_file(Path(name.removeprefix("local-dir:"))).read_text())
+        refuse_pickles(Path(name.removeprefix("local-dir:")), WEIGHTS_FILE)
+    else:
+        known = open_clip.get_model_config(name)
+        if known is None:
+            raise ConfigError(f"clip.model = {name!r}: open_clip knows no such model; `open_clip.list_models()` lists {len(open_clip.list_models())}")
+        config = {"model_cfg": known}
+    if pretrained is not None and Path(pretrained).suffix in (".pt", ".pth", ".bin", ".ckpt"):
+        refuse_pickles(Path(pretrained), WEIGHTS_FILE)
+    try:
+        model = open_clip.create_model(name, pretrained if not random else None, load_weights=not random, precision="fp32")
+        tokenizer = open_clip.get_tokenizer(name)
+    except (RuntimeError, FileNotFoundError, ValueError) as error:
+        raise ConfigError(f"CLIP {name!r} with weights {pretrained!r}: {str(error).splitlines()[0]}") from error
+    config["preprocess_cfg"] = asdict(PreprocessCfg(**_single_size(model.visual.preprocess_cfg)))
+    device.place(model.eval())
+    return Clip(model, tokenizer, config, device, augment)
+
+
+def _single_size(settings: dict[str, Any]) -> dict[str, Any]:
+    size = settings.get("size", 224)
+    return settings | {"size": size if isinstance(size, int) else size[0]}
+
+
+def _config_file(folder: Path) -> Path:
+    if not (folder / CONFIG_FILE).is_file():
+        raise DataError(f"{folder}: no {CONFIG_FILE} in it: not a model of open_clip's layout")
+    return folder / CONFIG_FILE
+
+
+def load_clip(folder: Path, device: Device = CPU) -> Clip:
     """Return the CLIP that `Clip.save` (or open_clip's hub export) wrote to `folder`."""
-    config = json.loads((folder / CONFIG_FILE).read_text())
-    model = open_clip.create_model(f"local-dir:{folder}", precision="fp32")
-    return Clip(model.eval(), CLIPTokenizer.from_pretrained(folder), config)
+    level = logging.getLogger().level
+    logging.getLogger().setLevel(logging.ERROR)  # open_clip tells the root logger about every step
+    try:
+        return open_clip_model(f"local-dir:{folder}", None, device=device)
+    finally:
+        logging.getLogger().setLevel(level)
 
 
-def contrastive_loss(clip: Clip, images: Tensor, tokens: Tensor, world: World) -> Tensor:
-    """Return open_clip's symmetric InfoNCE loss of a batch: images uint8 [n, h, w, 3], tokens [n, context]; over all ranks' batches."""
-    loss = open_clip.ClipLoss(local_loss=world.size > 1, gather_with_grad=world.size > 1, rank=world.rank, world_size=world.size)
-    image_features = clip.model.encode_image(clip.preprocess(images), normalize=True)
-    text_features = clip.model.encode_text(tokens, normalize=True)
+def contrastive_loss(clip: Clip, images: Tensor, texts: Sequence[str], world: World) -> Tensor:
+    """Return open_clip's symmetric InfoNCE loss (SigLIP models: its sigmoid loss) of images uint8 [n, h, w, 3] and texts, over all ranks' batches."""
+    image_features = clip.model.encode_image(clip.preprocess(images, training=True), normalize=True)
+    text_features = clip.model.encode_text(clip.tokenize(texts), normalize=True)
     # The factor is kept below 100, as CLIP's authors do: above it training becomes unstable.
     scale = clip.model.logit_scale.clamp(max=4.6052).exp()
+    bias = getattr(clip.model, "logit_bias", None)
+    if bias is not None:
+        return open_clip.loss.SigLipLoss(rank=world.rank, world_size=world.size)(image_features, text_features, scale, bias)
+    loss = open_clip.ClipLoss(local_loss=world.size > 1, gather_with_grad=world.size > 1, rank=world.rank, world_size=world.size)
     return loss(image_features, text_features, scale)

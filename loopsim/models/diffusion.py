@@ -1,21 +1,80 @@
-"""Stable Diffusion: diffusers' own pipeline, the flow-matching loss of its denoiser, and sampling in which every image has its own seed."""
+"""Stable Diffusion of any family: diffusers' own pipelines, loaded, fine-tuned, saved, and sampled with a seed of its own for every image."""
 
 import json
+import os
+import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, final
 
 import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from diffusers.training_utils import compute_density_for_timestep_sampling
 from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from loopsim.config import GeneratorConfig
+from loopsim.device import CPU, Device
+from loopsim.errors import ConfigError, DataError
+from loopsim.models.families import FAMILIES, Conditions, Family
 from loopsim.models.patch_autoencoder import PatchAutoencoder
+from loopsim.models.weights import refuse_pickles
 
 # Attention, feed-forward and convolutions: in a denoiser as small as the pocket one, attention alone is too little to learn with.
-LORA_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "conv1", "conv2"]
+POCKET_LORA_TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "conv1", "conv2")
+
+
+@final
+@dataclass(frozen=True)
+class Diffusion:
+    """A pipeline of diffusers, the family it belongs to, the folder it came from (None: a single file or a hub), and where it computes."""
+
+    pipeline: Any
+    family: Family
+    folder: Path | None = None
+    device: Device = CPU
+
+    @property
+    def denoiser(self) -> Any:
+        """The network that is fine-tuned."""
+        return getattr(self.pipeline, self.family.denoiser)
+
+    @property
+    def is_pocket(self) -> bool:
+        """True for the pocket model, whose autoencoder is loopsim's."""
+        return isinstance(self.pipeline.vae, PatchAutoencoder)
+
+    @property
+    def image_size(self) -> int:
+        """The side of the pictures that it was trained on."""
+        return self.denoiser.config.sample_size * self.pipeline.vae_scale_factor
+
+    @torch.no_grad()
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Return scaled float32 latents [n, c, h/8, w/8] of uint8 images [n, h, w, 3]: the mean of the autoencoder's distribution."""
+        vae = self.pipeline.vae
+        pixels = (images.permute(0, 3, 1, 2).float() / 127.5 - 1).to(device=self.device.name, dtype=vae.dtype)
+        encoded = vae.encode(pixels)
+        latents = encoded if isinstance(encoded, Tensor) else encoded.latent_dist.mode()
+        return (latents.float() - (getattr(vae.config, "shift_factor", None) or 0.0)) * vae.config.scaling_factor
+
+    @torch.no_grad()
+    def decode_latents(self, latents: Tensor) -> Tensor:
+        """Return uint8 images [n, h, w, 3], on the CPU, of scaled latents; in float32, for eight bits of mantissa would show as bands."""
+        vae = self.pipeline.vae
+        unscaled = latents.to(vae.dtype) / vae.config.scaling_factor + (getattr(vae.config, "shift_factor", None) or 0.0)
+        images = torch.cat([vae.decode(part, return_dict=False)[0] for part in unscaled.split(64 if self.is_pocket else 4)])
+        return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu()
+
+    @torch.no_grad()
+    def encode_prompts(self, prompts: Sequence[str]) -> Conditions:
+        """Return the text conditions of prompts, on the device."""
+        return self.family.encode(self.pipeline, prompts)
+
+    def predict(self, noisy: Tensor, timesteps: Tensor, conditions: Conditions) -> Tensor:
+        """Return the denoiser's prediction [n, c, h, w]."""
+        return self.family.predict(self.pipeline, noisy, timesteps, conditions)
 
 
 def build_pocket_pipeline(tokenizer: CLIPTokenizer, autoencoder: PatchAutoencoder) -> StableDiffusionPipeline:
@@ -62,102 +121,190 @@ def build_pocket_pipeline(tokenizer: CLIPTokenizer, autoencoder: PatchAutoencode
     )
 
 
-def flow_loss(unet: UNet2DConditionModel, latents: Tensor, context: Tensor, generator: torch.Generator) -> Tensor:
-    """Return the rectified-flow loss of a batch: mean ‖unet(x_t, t) - (ε - x_0)‖², x_t = (1 - t) x_0 + t ε, t = sigmoid(N(0.5, 1.4²)).
-
-    `latents` [n, c, h, w] are scaled; `context` [n, tokens, d]. Source: Esser et al. 2024 (arXiv 2403.03206), logit-normal timesteps. Theirs (0, 1)
-    hardly ever draws t > 0.8, where a picture's composition is decided, and with it whom a neutral prompt shows.
-    """
-    noise = torch.randn(latents.shape, generator=generator)
-    t = compute_density_for_timestep_sampling("logit_normal", len(latents), logit_mean=0.5, logit_std=1.4, generator=generator)
-    mixed = torch.lerp(latents, noise, t[:, None, None, None])
-    predicted = unet(mixed, t * 1000, encoder_hidden_states=context).sample
-    return (predicted - (noise - latents)).square().mean()
-
-
-def encode_images(pipeline: StableDiffusionPipeline, images: Tensor) -> Tensor:
-    """Return scaled latents [n, c, h/8, w/8] of uint8 images [n, h, w, 3]."""
-    return pipeline.vae.encode(images.permute(0, 3, 1, 2).float() / 127.5 - 1) * pipeline.vae.config.scaling_factor
-
-
 @torch.inference_mode()
-def sample(pipeline: StableDiffusionPipeline, prompts: Sequence[str], seeds: Sequence[int], *, num_steps: int, guidance: float) -> Tensor:
-    """Return images uint8 [n, h, w, 3]: image i is a function of the weights, `prompts[i]` and `seeds[i]`, not of its batch mates."""
-    unet = pipeline.unet
-    shape = (unet.config.in_channels, unet.config.sample_size, unet.config.sample_size)
-    noise = torch.stack([torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)) for seed in seeds])
-    latents = pipeline(
+def sample(model: Diffusion, prompts: Sequence[str], seeds: Sequence[int], *, num_steps: int, guidance: float, size: int | None = None) -> Tensor:
+    """Return images uint8 [n, h, w, 3]: image i is a function of the weights, `prompts[i]` and `seeds[i]`, not of its batch mates.
+
+    `size` is the side in pixels, by default what the model was trained on. Noise is drawn on the CPU, so it is the same on every device.
+    """
+    size, denoiser = size or model.image_size, model.denoiser
+    side = size // model.pipeline.vae_scale_factor
+    generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+    shape = (denoiser.config.in_channels, side, side)
+    noise = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
+    latents = model.pipeline(
         prompt=list(prompts),
-        latents=noise.to(unet.dtype),
+        latents=noise.to(device=model.device.name, dtype=denoiser.dtype),
+        height=size,
+        width=size,
         num_inference_steps=num_steps,
         guidance_scale=guidance,
+        generator=generators,  # for samplers that add noise on the way
         output_type="latent",
     ).images
-    # Decoded in float32: eight bits of mantissa would show as bands.
-    images = pipeline.vae.decode(latents.float() / pipeline.vae.config.scaling_factor)[0]
-    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    return model.decode_latents(latents.float())
 
 
-def load_pipeline(folder: Path) -> StableDiffusionPipeline:
-    """Return a Stable Diffusion checkpoint in float32, without progress bars; nothing but safetensors is read."""
-    vae = PatchAutoencoder.from_pretrained(folder / "vae") if _is_patch_autoencoder(folder) else None
-    given = {"vae": vae} if vae is not None else {}
-    pipeline = StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32, use_safetensors=True, safety_checker=None, **given)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+def load_diffusion(config: GeneratorConfig, shipped: Path, device: Device = CPU) -> Diffusion:
+    """Return the checkpoint that a config names, in float32, without progress bars; nothing but safetensors is read.
 
-
-def _is_patch_autoencoder(folder: Path) -> bool:
-    return json.loads((folder / "model_index.json").read_text())["vae"][1] == PatchAutoencoder.__name__
-
-
-def make_trainable(pipeline: StableDiffusionPipeline, method: Literal["lora", "full"], rank: int, previous: Path | None) -> None:
-    """Freeze all but what `method` trains: new LoRA adapters (torch's global generator draws them) or the whole denoiser.
-
-    `previous` is a folder of `save_finetuned`: training goes on from there.
+    `shipped` is the folder of the pocket model. Raises DataError for a missing or foreign checkpoint or a pickle, ConfigError if the config leaves
+    open what a single file is.
     """
-    for part in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
-        part.requires_grad_(False)
+    name = str(shipped) if config.checkpoint == "shipped" else config.checkpoint
+    path = Path(name)
+    if path.suffix == ".safetensors" or (path.is_file() and path.suffix):
+        return _load_single_file(path, config, device)
+    refuse_pickles(path)
+    if path.is_dir() and not (path / "model_index.json").is_file():
+        raise DataError(f"{path}: no model_index.json in it: not a diffusers pipeline; a single file is named with its .safetensors")
+    family = _family_in(path) if path.is_dir() else _family_of_hub(name, config)
+    if config.family not in ("auto", family.name):
+        raise DataError(f"{name} is a checkpoint of family {family.name}, the config says generator.family = {config.family!r}")
+    given: dict[str, Any] = {}
+    if path.is_dir() and json.loads((path / "model_index.json").read_text())["vae"][1] == PatchAutoencoder.__name__:
+        given["vae"] = PatchAutoencoder.from_pretrained(path / "vae")
+    if family.name == "sd":
+        given["safety_checker"] = None  # a filter of its own would change who is drawn, unseen
+    if family.name == "sd3" and config.without_t5:
+        given |= {"text_encoder_3": None, "tokenizer_3": None}
+    try:
+        pipeline = family.pipeline.from_pretrained(name, torch_dtype=torch.float32, use_safetensors=True, variant=config.variant, **given)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"Stable Diffusion {name!r} cannot be loaded: {_first_line(error)}") from error
+    return _ready(Diffusion(pipeline, family, path if path.is_dir() else None, device))
+
+
+def _load_single_file(path: Path, config: GeneratorConfig, device: Device) -> Diffusion:
+    refuse_pickles(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such checkpoint")
+    if config.family == "auto":
+        raise ConfigError(f"generator.family: {path} is a single file, which does not say what it is; set it to sd, sdxl or sd3")
+    family = FAMILIES[config.family]
+    given: dict[str, Any] = {"safety_checker": None} if family.name == "sd" else {}
+    try:
+        pipeline = family.pipeline.from_single_file(str(path), config=config.config, torch_dtype=torch.float32, use_safetensors=True, **given)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise DataError(
+            f"{path} cannot be loaded as {config.family}: {_first_line(error)}; without a network, generator.config must name a folder of that family"
+        ) from error
+    return _ready(Diffusion(pipeline, family, None, device))
+
+
+def _ready(model: Diffusion) -> Diffusion:
+    model.pipeline.set_progress_bar_config(disable=True)
+    for part in (model.denoiser, model.pipeline.vae, *(getattr(model.pipeline, name) for name in model.family.text_encoders)):
+        if part is not None:
+            part.requires_grad_(False)
+            model.device.place(part.eval())
+    return model
+
+
+def _family_in(folder: Path) -> Family:
+    name = json.loads((folder / "model_index.json").read_text()).get("_class_name")
+    found = next((family for family in FAMILIES.values() if family.pipeline.__name__ == name), None)
+    if found is None:
+        known = ", ".join(family.pipeline.__name__ for family in FAMILIES.values())
+        raise DataError(f"{folder} is a {name}; loopsim fine-tunes {known}")
+    return found
+
+
+def _family_of_hub(name: str, config: GeneratorConfig) -> Family:
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise DataError(f"{name}: no such folder, and no hub id (owner/name)")
+    if config.family == "auto":
+        raise ConfigError(f"generator.family: set it to sd, sdxl or sd3 for the hub's {name}")
+    return FAMILIES[config.family]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+def make_trainable(model: Diffusion, method: Literal["lora", "full"], rank: int, previous: Path | None, targets: Sequence[str] | None = None) -> None:
+    """Free what `method` trains: new LoRA adapters (torch's global generator draws them) or the whole denoiser; all else stays frozen.
+
+    `previous` is a folder of `save_finetuned`: training goes on from there. Trained weights are float32; a frozen denoiser under adapters is in the
+    device's training arithmetic. Raises ConfigError if no layer has one of the `targets`' names.
+    """
     if method == "full":
         if previous is not None:
-            load_finetuned(pipeline, previous)
-        pipeline.unet.requires_grad_(True)
+            load_finetuned(model, previous)
+        model.denoiser.requires_grad_(True)
         return
-    pipeline.unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=LORA_TARGETS))
+    denoiser = model.denoiser.to(model.device.train_dtype)
+    names = list(targets or (POCKET_LORA_TARGETS if model.is_pocket else model.family.lora_targets))
+    try:
+        denoiser.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=names))
+    except ValueError as error:
+        raise ConfigError(f"finetune.lora_targets = {names}: {_first_line(error)}") from error
+    for parameter in denoiser.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
     if previous is not None:
-        state = StableDiffusionPipeline.lora_state_dict(previous)[0]
-        outcome = set_peft_model_state_dict(pipeline.unet, {name.removeprefix("unet."): tensor for name, tensor in state.items()})
+        found = model.family.pipeline.lora_state_dict(previous)
+        state = found[0] if isinstance(found, tuple) else found
+        prefix = f"{model.family.denoiser}."
+        outcome = set_peft_model_state_dict(denoiser, {name.removeprefix(prefix): tensor for name, tensor in state.items()})
         assert not outcome.unexpected_keys, outcome.unexpected_keys
 
 
-def save_finetuned(pipeline: StableDiffusionPipeline, method: Literal["lora", "full"], folder: Path) -> None:
-    """Write what training changed: LoRA weights as `load_lora_weights` reads them, or the denoiser as `from_pretrained` does."""
+def save_finetuned(model: Diffusion, method: Literal["lora", "full"], folder: Path) -> None:
+    """Write LoRA weights as `load_lora_weights` reads them, or the whole pipeline as `from_pretrained` does.
+
+    The parts of a pipeline that were not trained are hard links to the base's files where the file system allows it: they take no room.
+    """
     if method == "lora":
-        StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=get_peft_model_state_dict(pipeline.unet))
+        state = {name: tensor.cpu() for name, tensor in get_peft_model_state_dict(model.denoiser).items()}
+        model.family.pipeline.save_lora_weights(folder, **model.family.lora(state))
+        return
+    if model.folder is None:
+        model.pipeline.save_pretrained(folder, safe_serialization=True)
     else:
-        pipeline.unet.save_pretrained(folder / "unet")
-        forget_origin(folder / "unet" / "config.json")
+        model.denoiser.save_pretrained(folder / model.family.denoiser)
+        for path in sorted(p for p in model.folder.rglob("*") if p.is_file() and p.relative_to(model.folder).parts[0] != model.family.denoiser):
+            _link(path, folder / path.relative_to(model.folder))
+    for path in (folder / "model_index.json", *folder.glob("*/config.json")):
+        _forget_origin(path)
 
 
-def load_finetuned(pipeline: StableDiffusionPipeline, folder: Path) -> None:
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.suffix != ".safetensors":
+        shutil.copyfile(source, target)
+        return
+    try:
+        os.link(source.resolve(), target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
+def load_finetuned(model: Diffusion, folder: Path) -> None:
     """Give a base pipeline the weights of `save_finetuned`; LoRA adapters are merged into the denoiser."""
-    if (folder / "unet").is_dir():
-        pipeline.unet = UNet2DConditionModel.from_pretrained(folder / "unet", use_safetensors=True)
+    part = model.family.denoiser
+    if (folder / part).is_dir():
+        denoiser = type(model.denoiser).from_pretrained(folder / part, use_safetensors=True)
+        setattr(model.pipeline, part, model.device.place(denoiser.eval().requires_grad_(False)))
     else:
-        pipeline.load_lora_weights(folder, use_safetensors=True)
-        pipeline.fuse_lora()
-        pipeline.unload_lora_weights()
+        model.pipeline.load_lora_weights(folder, use_safetensors=True)
+        model.pipeline.fuse_lora()
+        model.pipeline.unload_lora_weights()
 
 
-def forget_origin(config_file: Path) -> None:
+def _forget_origin(config_file: Path) -> None:
     """Drop the path that a model was loaded from out of its saved config: equal models are to be equal files."""
     config = json.loads(config_file.read_text())
-    config.pop("_name_or_path", None)
-    config_file.write_text(json.dumps(config, indent=2, sort_keys=True))
+    if config.pop("_name_or_path", None) is not None:
+        config_file.write_text(json.dumps(config, indent=2, sort_keys=True))
 
 
-def for_sampling(pipeline: StableDiffusionPipeline) -> StableDiffusionPipeline:
-    """Return the pipeline ready for `sample`: denoiser and text encoder in bfloat16, which doubles their speed on a CPU with AMX."""
-    pipeline.unet.to(torch.bfloat16).eval()
-    pipeline.text_encoder.to(torch.bfloat16).eval()
-    return pipeline
+def for_sampling(model: Diffusion) -> Diffusion:
+    """Return the model ready for `sample`: denoiser and text encoders in the sampling arithmetic (bfloat16 doubles the speed of a CPU with AMX)."""
+    for name in (model.family.denoiser, *model.family.text_encoders):
+        part = getattr(model.pipeline, name)
+        if part is not None:
+            part.to(model.device.sample_dtype).eval()
+    if model.device.compile:
+        model.denoiser.compile()
+    return model

@@ -2,13 +2,13 @@
 
 import json
 import string
-from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
-from torch import Tensor
 from transformers import CLIPTokenizer
 
 CONTEXT_LENGTH = 28
@@ -35,7 +35,10 @@ def build_tokenizer(words: list[str]) -> CLIPTokenizer:
     )
 
 
-def tokenize(tokenizer: CLIPTokenizer, texts: Sequence[str]) -> Tensor:
-    """Return token ids of shape [n, model_max_length]: begin, words, end, then end tokens as padding; longer texts are cut."""
-    encoded = tokenizer(list(texts), padding="max_length", truncation=True, max_length=tokenizer.model_max_length, return_tensors="pt")
-    return encoded.input_ids
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Write a tokenizer as transformers loads it, without the truncation and padding of its last call, which it would keep."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        backend.no_truncation()
+        backend.no_padding()
+    tokenizer.save_pretrained(folder)

@@ -2,18 +2,21 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import final
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from loopsim.device import CPU, Device
 from loopsim.distributed import World
 from loopsim.rng import Part, seed_for
 
 State = dict[str, Tensor]
+# The losses of a step, one for each part of its batch that goes through at a time; their gradients add up, so each is weighted by its share.
+Losses = Iterable[Tensor]
 
 
 @final
@@ -64,26 +67,56 @@ def trainable_state(module: nn.Module) -> State:
     return parameters | dict(module.named_buffers())
 
 
-def _training_state(module: nn.Module, optimizer: torch.optim.Optimizer, average: AveragedModel | None) -> State:
+class _Average:
+    """An exponential moving average of the parameters that are trained."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.parameters = {name: p.detach().clone() for name, p in module.named_parameters() if p.requires_grad}
+        self.count = torch.tensor(0)
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        new = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
+        if self.count == 0:
+            for name, p in self.parameters.items():
+                p.copy_(new[name])
+        else:
+            get_ema_multi_avg_fn(self.decay)(list(self.parameters.values()), [new[name] for name in self.parameters], self.count)
+        self.count += 1
+
+    @torch.no_grad()
+    def copy_to(self, module: nn.Module) -> None:
+        for name, p in module.named_parameters():
+            if name in self.parameters:
+                p.copy_(self.parameters[name])
+
+
+def _training_state(module: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, average: _Average | None) -> State:
     state = {f"module/{name}": tensor for name, tensor in trainable_state(module).items()}
     if average is not None:
-        state |= {f"average/{name}": p.detach() for name, p in average.module.named_parameters() if p.requires_grad}
-        state["average_count"] = average.n_averaged
+        state |= {f"average/{name}": p for name, p in average.parameters.items()}
+        state["average_count"] = average.count
     for index, slots in optimizer.state_dict()["state"].items():
         state |= {f"optimizer/{index}/{slot}": tensor for slot, tensor in slots.items()}
+    if scaler.is_enabled():
+        kept = scaler.state_dict()
+        state["scaler"] = torch.tensor([kept["scale"], kept["_growth_tracker"]], dtype=torch.float64)
     # Cloned: safetensors refuses tied tensors (an embedding and its head), which are one parameter under two names.
     return {name: tensor.detach().clone().contiguous() for name, tensor in state.items()}
 
 
 @torch.no_grad()
-def _restore(module: nn.Module, optimizer: torch.optim.Optimizer, average: AveragedModel | None, state: State) -> None:
+def _restore(module: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, average: _Average | None, state: State) -> None:
     for name, tensor in trainable_state(module).items():
         tensor.copy_(state[f"module/{name}"])
     if average is not None:
-        for name, p in average.module.named_parameters():
-            if p.requires_grad:
-                p.copy_(state[f"average/{name}"])
-        average.n_averaged.copy_(state["average_count"])
+        for name, p in average.parameters.items():
+            p.copy_(state[f"average/{name}"])
+        average.count.copy_(state["average_count"])
+    if scaler.is_enabled():
+        scale, tracker = state["scaler"].tolist()
+        scaler.load_state_dict(scaler.state_dict() | {"scale": scale, "_growth_tracker": int(tracker)})
     slots: dict[int, State] = {}
     for name, tensor in state.items():
         if name.startswith("optimizer/"):
@@ -94,42 +127,46 @@ def _restore(module: nn.Module, optimizer: torch.optim.Optimizer, average: Avera
 
 def fit(
     module: nn.Module,
-    loss_of_step: Callable[[int], Tensor],
+    losses_of_step: Callable[[int], Losses],
     schedule: Schedule,
     *,
     seed: tuple[Part, ...],
     world: World,
     checkpointing: Checkpointing,
+    device: Device = CPU,
 ) -> None:
-    """Train `module` in place: for every step, `loss_of_step(step)`, backward, AdamW. Ends with the averaged weights if it keeps an EMA.
+    """Train `module` in place: for every step its losses, backward, AdamW. Ends with the averaged weights if it keeps an EMA.
 
     The result is a function of the module's initial weights, the losses and `seed` alone, however often it is killed and resumed: the only
-    global randomness (dropout) is seeded anew at each step.
+    global randomness (dropout, random crops) is seeded anew at each step.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay, fused=True)
-    average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(schedule.ema_decay)) if schedule.ema_decay else None
+    fused = device.kind in ("cuda", "cpu")
+    optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay, fused=fused)
+    average = _Average(module, schedule.ema_decay) if schedule.ema_decay else None
+    scaler = device.scaler()
     resumed = checkpointing.load()
     if resumed is not None:
-        _restore(module, optimizer, average, resumed[1])
+        _restore(module, optimizer, scaler, average, resumed[1])
     module.train()
     for step in range(resumed[0] if resumed else 0, schedule.num_steps):
         torch.manual_seed(seed_for(*seed, "dropout", step))
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate(step)
-        loss = loss_of_step(step)
-        loss.backward()
+        total = torch.zeros((), device=device.name)
+        with device.arithmetic():
+            for loss in losses_of_step(step):
+                scaler.scale(loss).backward()
+                total += loss.detach()
         world.average_gradients(parameters)
+        scaler.unscale_(optimizer)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         optimizer.zero_grad(set_to_none=True)
         if average is not None:
-            average.update_parameters(module)
-        checkpointing.after_step(step + 1, lambda: _training_state(module, optimizer, average), loss.item())
+            average.update(module)
+        checkpointing.after_step(step + 1, lambda: _training_state(module, optimizer, scaler, average), total.item())
     if average is not None:
-        with torch.no_grad():
-            averaged = dict(average.module.named_parameters())
-            for name, p in module.named_parameters():
-                if p.requires_grad:
-                    p.copy_(averaged[name])
+        average.copy_to(module)
     module.eval()

@@ -72,7 +72,7 @@ def compose(context: PhaseContext) -> Outputs:
     """Store one row for each position of D_g."""
     config, generation = context.config, context.generation
     kept = context.read(lambda store: _kept(store, generation))
-    sources = select_sources(config.compose, config.data.num_train, generation, kept, config.seed)
+    sources = select_sources(config.compose, config.data.counts()["train"], generation, kept, config.seed)
     rows = [(key(Table.DATASET, generation, position), Record(dict(source))) for position, source in enumerate(sources)]
     num_real = sum(source["source"] == "real" for source in sources)
     return Outputs(rows, facts={"num_images": len(sources), "num_real": num_real, "num_synthetic": len(sources) - num_real})

@@ -1,9 +1,9 @@
-"""D_g in memory: what compose decided, with pictures from the corpus or from the store."""
+"""D_g and S_g as their readers see them: pictures come from the corpus or the store when they are asked for, so a set of any size fits."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, Literal, final
 
 import numpy as np
 import torch
@@ -12,51 +12,118 @@ from torch import Tensor
 
 from loopsim.config import Config
 from loopsim.data.corpus import Corpus, Record
+from loopsim.data.files import open_files
 from loopsim.data.openmoji import OpenMojiCorpus
 from loopsim.rng import numpy_generator
 from loopsim.run import PhaseContext
 from loopsim.store.keys import Table, index_of, key
+from loopsim.store.store import Record as Row
 from loopsim.store.store import Store
+
+BATCH = 250
+# Decoded pictures that are kept: small sets are decoded once, large ones take no more memory than this.
+CACHE_BYTES = 32_000_000
 
 
 @final
 @dataclass(frozen=True)
-class TrainingSet:
-    """Images uint8 [n, h, w, 3], the captions of each (several for a real image, its prompt for a generated one), and the slots they answer."""
+class Sources:
+    """Where each picture of a set comes from, [n] each: `generation` 0 is a real one, of draw `index`; else candidate `index` of S_generation."""
 
-    images: Tensor
-    captions: Sequence[Sequence[str]]
-    slots: np.ndarray
+    generation: np.ndarray
+    index: np.ndarray
+    slot: np.ndarray
+
+    def __getitem__(self, positions: np.ndarray) -> "Sources":
+        return Sources(self.generation[positions], self.index[positions], self.slot[positions])
+
+
+@final
+class TrainingSet:
+    """Pictures with their captions (several for a real one, its prompt for a generated one) and the caption slots that they answer."""
+
+    def __init__(self, corpus: Corpus, store: Store, sources: Sources) -> None:
+        self.corpus, self.store, self.sources = corpus, store, sources
+        self._pictures: dict[int, np.ndarray] = {}
+        self._bytes = 0
 
     def __len__(self) -> int:
-        return len(self.captions)
+        return len(self.sources.slot)
 
-    def caption(self, index: int, *name: int | str) -> str:
-        """Return one of an item's captions; which one is a function of `name` (seed, phase, step, …) and the index."""
-        options = self.captions[index]
-        return options[int(numpy_generator(*name, index).integers(len(options)))]
+    @property
+    def slots(self) -> np.ndarray:
+        """The slots, [n]."""
+        return self.sources.slot
+
+    def select(self, positions: np.ndarray) -> "TrainingSet":
+        """Return the set of some of its pictures."""
+        return TrainingSet(self.corpus, self.store, self.sources[positions])
+
+    def _record(self, position: int) -> Record:
+        draw, slot = self.sources.index[position], self.sources.slot[position]
+        return self.corpus.record(f"train/{draw}/{slot}")
+
+    def _sample(self, position: int) -> Row:
+        row = self.store.get(key(Table.SAMPLE, int(self.sources.generation[position]), int(self.sources.index[position])))
+        assert row is not None, "sets name stored samples only"
+        return row
+
+    def captions(self, position: int) -> Sequence[str]:
+        """Return a picture's captions."""
+        if self.sources.generation[position] == 0:
+            return self._record(position).captions
+        return (self._sample(position).fields["prompt"],)
+
+    def caption(self, position: int, *name: int | str) -> str:
+        """Return one of a picture's captions; which one is a function of `name` (seed, phase, step, …) and the position."""
+        options = self.captions(position)
+        return options[int(numpy_generator(*name, position).integers(len(options)))]
+
+    def picture(self, position: int) -> np.ndarray:
+        """Return a picture, uint8 [h, w, 3]."""
+        if position not in self._pictures:
+            is_real = self.sources.generation[position] == 0
+            found = self.corpus.image(self._record(position)) if is_real else decode_picture(self._sample(position).blob)
+            if self._bytes + found.nbytes > CACHE_BYTES:
+                return found
+            self._pictures[position] = found
+            self._bytes += found.nbytes
+        return self._pictures[position]
+
+    def images(self, positions: Sequence[int] | np.ndarray) -> Tensor:
+        """Return pictures as uint8 [k, h, w, 3]."""
+        return torch.from_numpy(np.stack([self.picture(int(position)) for position in positions]))
+
+    def batches(self, size: int = BATCH) -> Iterator[Tensor]:
+        """Yield all pictures in order, in batches uint8 [k, h, w, 3]."""
+        for start in range(0, len(self), size):
+            yield self.images(range(start, min(start + size, len(self))))
 
 
 def open_corpus(config: Config) -> Corpus:
-    """Return the corpus that a config names."""
-    return OpenMojiCorpus(config.data.openmoji, config.seed)
+    """Return the corpus that a run's config names."""
+    if config.data.corpus == "openmoji":
+        return OpenMojiCorpus(config.data.openmoji, config.seed)
+    return open_files(config.data.model_dump_json(), config.seed)
 
 
-def encode_png(image: np.ndarray) -> bytes:
-    """Return a uint8 RGB image [h, w, 3] as PNG."""
+def encode_picture(image: np.ndarray, format_: Literal["png", "jpeg"] = "png") -> bytes:
+    """Return a uint8 RGB image [h, w, 3] as PNG, or as JPEG of quality 95."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG", compress_level=1)
+    settings: dict[str, Any] = {"compress_level": 1} if format_ == "png" else {"quality": 95, "subsampling": 0}
+    Image.fromarray(image).save(buffer, format=format_.upper(), **settings)
     return buffer.getvalue()
 
 
-def decode_png(data: bytes) -> np.ndarray:
-    """Return PNG bytes as uint8 RGB [h, w, 3]."""
+def decode_picture(data: bytes) -> np.ndarray:
+    """Return an encoded picture as uint8 RGB [h, w, 3]."""
     return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
-def corpus_images(corpus: Corpus, records: Sequence[Record]) -> Tensor:
-    """Return the records' pictures, uint8 [n, h, w, 3]."""
-    return torch.from_numpy(np.stack([corpus.image(record) for record in records]))
+def read_records(corpus: Corpus, records: Sequence[Record], size: int = BATCH) -> Iterator[Tensor]:
+    """Yield the records' pictures in order, in batches uint8 [k, h, w, 3]."""
+    for start in range(0, len(records), size):
+        yield torch.from_numpy(np.stack([corpus.image(record) for record in records[start : start + size]]))
 
 
 def kept_samples(store: Store, generation: int) -> list[int]:
@@ -64,36 +131,37 @@ def kept_samples(store: Store, generation: int) -> list[int]:
     return [index_of(raw_key) for raw_key, row in store.scan(key(Table.CURATION, generation)) if row.fields["kept"]]
 
 
-def load_samples(store: Store, generation: int, indices: Sequence[int]) -> TrainingSet | None:
-    """Return the given candidates of S_g with their prompts as captions; None if there are none."""
-    images, captions, slots = [], [], []
-    for index in indices:
-        row = store.get(key(Table.SAMPLE, generation, index))
-        assert row is not None, "a kept candidate has its sample row: both are written by the same phase"
-        images.append(decode_png(row.blob))
-        captions.append((row.fields["prompt"],))
-        slots.append(row.fields["slot"])
-    return TrainingSet(torch.from_numpy(np.stack(images)), captions, np.array(slots)) if images else None
+def load_samples(context: PhaseContext, generation: int, indices: Sequence[int] | None = None) -> TrainingSet | None:
+    """Return S_g's kept samples, or the given candidates, with their prompts as captions; None if there are none."""
+
+    def read(store: Store) -> Sources:
+        chosen = kept_samples(store, generation) if indices is None else list(indices)
+        slots = [row.fields["slot"] for index in chosen if (row := store.get(key(Table.SAMPLE, generation, index))) is not None]
+        return Sources(np.full(len(chosen), generation, np.int32), np.array(chosen, np.int32), np.array(slots, np.int32))
+
+    sources = context.read(read)
+    return TrainingSet(open_corpus(context.config), context.reader, sources) if len(sources.slot) else None
 
 
 def load_training_set(context: PhaseContext) -> TrainingSet:
     """Return D_g as compose stored it."""
-    corpus = open_corpus(context.config)
 
-    def read(store: Store) -> TrainingSet:
-        images, captions, slots = [], [], []
-        for _, row in store.scan(key(Table.DATASET, context.generation)):
-            if row.fields["source"] == "real":
-                record = corpus.record(row.fields["key"])
-                images.append(corpus.image(record))
-                captions.append(record.captions)
-                slots.append(row.fields["slot"])
-            else:
-                sample = store.get(key(Table.SAMPLE, row.fields["generation"], row.fields["index"]))
-                assert sample is not None, "compose names kept samples only"
-                images.append(decode_png(sample.blob))
-                captions.append((sample.fields["prompt"],))
-                slots.append(sample.fields["slot"])
-        return TrainingSet(torch.from_numpy(np.stack(images)), captions, np.array(slots))
+    def read(store: Store) -> Sources:
+        rows = [row.fields for _, row in store.scan(key(Table.DATASET, context.generation))]
+        real = [fields["source"] == "real" for fields in rows]
+        slots = [
+            fields["slot"] if is_real else sampled_slot(store, fields["generation"], fields["index"])
+            for fields, is_real in zip(rows, real, strict=True)
+        ]
+        indices = [int(fields["key"].split("/")[1]) if is_real else fields["index"] for fields, is_real in zip(rows, real, strict=True)]
+        generations = [0 if is_real else fields["generation"] for fields, is_real in zip(rows, real, strict=True)]
+        return Sources(np.array(generations, np.int32), np.array(indices, np.int32), np.array(slots, np.int32))
 
-    return context.read(read)
+    return TrainingSet(open_corpus(context.config), context.reader, context.read(read))
+
+
+def sampled_slot(store: Store, generation: int, index: int) -> int:
+    """Return the slot that a candidate answers."""
+    row = store.get(key(Table.SAMPLE, generation, index))
+    assert row is not None, "compose names kept samples only"
+    return row.fields["slot"]

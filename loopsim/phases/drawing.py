@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from diffusers import StableDiffusionPipeline
 
 from loopsim import faults
 from loopsim.data.corpus import Corpus
 from loopsim.models import diffusion
-from loopsim.phases.dataset import encode_png, open_corpus
+from loopsim.models.diffusion import Diffusion
+from loopsim.phases.dataset import encode_picture, open_corpus
+from loopsim.phases.parts import base_diffusion
 from loopsim.rng import numpy_generator
 from loopsim.run import PhaseContext
 from loopsim.store.keys import Table, index_of, key
@@ -32,12 +33,13 @@ class Generator(ABC):
 class DiffusionGenerator(Generator):
     """The run's Stable Diffusion."""
 
-    pipeline: StableDiffusionPipeline
+    model: Diffusion
     num_steps: int
     guidance: float
+    size: int
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
-        return diffusion.sample(self.pipeline, prompts, seeds, num_steps=self.num_steps, guidance=self.guidance).numpy()
+        return diffusion.sample(self.model, prompts, seeds, num_steps=self.num_steps, guidance=self.guidance, size=self.size).numpy()
 
 
 @final
@@ -58,25 +60,32 @@ def open_generator(context: PhaseContext, trained_in: int) -> tuple[Generator, s
     config = context.config.generate
     if config.generator == "oracle":
         return OracleGenerator(open_corpus(context.config), config.oracle_shift * (trained_in + 1)), "oracle"
-    pipeline = diffusion.load_pipeline(context.weights / "generator")
-    fingerprint = "base"
-    if trained_in >= 0:
-        folder = context.artifact(trained_in, replica("finetune", context.replicate), "generator")
-        diffusion.load_finetuned(pipeline, folder)
+    model, fingerprint = base_diffusion(context), "base"
+    folder = context.find_artifact(trained_in, replica("finetune", context.replicate), "generator") if trained_in >= 0 else None
+    if folder is not None:  # there is none if fine-tuning has no steps
+        diffusion.load_finetuned(model, folder)
         fingerprint = folder.name
-    return DiffusionGenerator(diffusion.for_sampling(pipeline), config.num_steps, config.guidance), fingerprint
+    size = context.config.data.image_size
+    return DiffusionGenerator(diffusion.for_sampling(model), config.num_steps, config.guidance, size), fingerprint
 
 
 def draw_missing(context: PhaseContext, place: tuple[Table, int], plan: Sequence[dict[str, Any]], generator: Callable[[], Generator]) -> None:
     """Draw and store a row at (*place, index) for each planned picture (fields with `prompt` and `seed`) whose row is not there yet.
 
     Batches are cut from the plan, not from what is missing, and are stored whole: a resumed phase computes exactly the batches that an uninterrupted
-    one would have. Ranks take batches in turn; rank 0 writes.
+    one would have. Ranks take batches in turn; rank 0 writes. A picture that an earlier generation drew from the same seed and prompt with the same
+    model is that picture, and is used again.
     """
-    size = context.config.generate.batch_size
+    size = context.config.generate.size()
     present = context.read(lambda store: {index_of(raw_key) for raw_key in store.keys(key(*place))})
     batches = [range(start, min(start + size, len(plan))) for start in range(0, len(plan), size)]
     missing = [batch for batch in batches if batch[0] not in present]
+    for batch in missing if place[0] is Table.SAMPLE else ():
+        again = [row for i in batch if (row := _drawn_before(context, place[1], i, plan[i])) is not None]
+        if len(again) == len(batch):
+            context.write_batch(again)
+            present.add(batch[0])
+    missing = [batch for batch in missing if batch[0] not in present]
     if not missing:
         return
     drawing = generator()
@@ -87,9 +96,21 @@ def draw_missing(context: PhaseContext, place: tuple[Table, int], plan: Sequence
         share: list[Row] = []
         for batch in mine:
             images = drawing.draw([plan[i]["prompt"] for i in batch], [plan[i]["seed"] for i in batch])
-            share += [(key(*place, i), Record(dict(plan[i]), encode_png(image))) for i, image in zip(batch, images, strict=True)]
+            share += [
+                (key(*place, i), Record(dict(plan[i]), encode_picture(image, context.config.generate.image_format)))
+                for i, image in zip(batch, images, strict=True)
+            ]
         rows = [row for part in context.world.gather([share]) for row in part]
         context.write_batch(rows)
         faults.reach("sample.batch")
         done += len(rows)
         context.progress.advanced(done, len(plan), "images")
+    context.world.wait()  # until the last rows are there for every rank to read
+
+
+def _drawn_before(context: PhaseContext, generation: int, index: int, planned: dict[str, Any]) -> Row | None:
+    """Return the row of a planned sample with the picture of the generation before, if that was drawn from the same seed, prompt and model."""
+    before = context.reader.get(key(Table.SAMPLE, generation - 1, index)) if generation > 1 else None
+    if before is None or any(before.fields.get(name) != planned.get(name) for name in ("seed", "prompt", "model")):
+        return None
+    return key(Table.SAMPLE, generation, index), Record(dict(planned), before.blob)

@@ -12,19 +12,19 @@ from loopsim.data.captions import with_article
 from loopsim.data.corpus import Corpus, Split
 from loopsim.data.corpus import Record as CorpusRecord
 from loopsim.metrics.estimate import Disaggregated, by_group, resampling_weights, weighted_mean, with_intersections
-from loopsim.models.captioner import load_clipcap
-from loopsim.models.classifier import AttributeClassifier, load_classifier
-from loopsim.models.clip import Clip, load_clip
-from loopsim.phases.dataset import TrainingSet, corpus_images, decode_png, kept_samples, load_samples, load_training_set, open_corpus
+from loopsim.models.classifier import AttributeClassifier
+from loopsim.models.clip import Clip
+from loopsim.models.decoding import Decoding
+from loopsim.models.people import PeopleDetector
+from loopsim.phases.dataset import TrainingSet, decode_picture, load_samples, load_training_set, open_corpus, read_records
 from loopsim.phases.drawing import draw_missing, open_generator
-from loopsim.rng import seed_for
+from loopsim.phases.parts import frozen_clip, label_pictures, pinned_classifier, trained_captioner, trained_clip
+from loopsim.rng import numpy_generator, seed_for
 from loopsim.run import PhaseContext
 from loopsim.store.keys import Table, key
-from loopsim.store.store import Store
-from loopsim.types import replica
 
-# Attributes whose groups every metric is reported for; skin_type and profession are measured where they are the question.
-ATTRIBUTES = ("gender", "skin_tone")
+# Resamples of a large set are fewer: their weights shall not take more memory than this many numbers.
+MAX_WEIGHTS = 50_000_000
 # Distances between sets cost too much for the full bootstrap; a hundred resamples place a standard error within 7 %.
 FEW_RESAMPLES = 100
 
@@ -51,13 +51,21 @@ class Measured:
 @final
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Real held-out items, the same in every generation: records, pictures, labels and known values by attribute, and the bootstrap's weights."""
+    """Real held-out items, the same in every generation: records, labels ("": none) and known values by attribute, and the bootstrap's weights.
 
+    `attributes` are those that metrics are reported for, without their intersections.
+    """
+
+    corpus: Corpus
     records: Sequence[CorpusRecord]
-    images: torch.Tensor
+    attributes: tuple[str, ...]
     groups: Mapping[str, Sequence[str]]
     values: Mapping[str, Sequence[str]]
     weights: np.ndarray
+
+    def batches(self) -> Iterator[torch.Tensor]:
+        """Yield the pictures in order, in batches uint8 [k, h, w, 3]."""
+        return read_records(self.corpus, self.records)
 
 
 @final
@@ -74,91 +82,129 @@ class Evaluation:
         return open_corpus(self.config)
 
     @cached_property
+    def _pinned(self) -> tuple[AttributeClassifier, PeopleDetector | None]:
+        return pinned_classifier(self.config.model_dump_json(exclude={"generations"}), self.context.weights, self.context.device)
+
+    @property
     def classifier(self) -> AttributeClassifier:
-        return load_classifier(self.context.weights / "classifier")
+        return self._pinned[0]
+
+    @cached_property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes that pictures of D_g and S_g are labelled with, and that metrics on them are reported for."""
+        if self.config.classifier.kind == "shipped":
+            return self.corpus.reported("train")
+        return tuple(self.classifier.values)
 
     @cached_property
     def clip(self) -> Clip:
         """CLIP_g."""
-        return load_clip(self.context.artifact(self.generation, replica("train_clip", self.context.replicate), "clip"))
+        return trained_clip(self.context)
 
     @cached_property
     def frozen_clip(self) -> Clip:
-        """The base CLIP, which no generation trains: a ruler must not bend."""
-        return load_clip(self.context.weights / "clip")
+        """The CLIP of `[encoder]`, which no generation trains: a ruler must not bend."""
+        return frozen_clip(self.config, self.context.weights, self.context.device)
 
     def weights(self, num_items: int, *name: str | int) -> np.ndarray:
-        """Return resampling weights [B, num_items], a function of the run's seed and the name."""
-        drawn = resampling_weights(max(num_items, 1), self.config.evaluate.num_resamples, seed_for(self.config.seed, "bootstrap", *name))
+        """Return resampling weights [B, num_items], a function of the run's seed and the name; B is smaller for very large sets."""
+        num_resamples = min(self.config.evaluate.num_resamples, max(FEW_RESAMPLES, MAX_WEIGHTS // max(num_items, 1)))
+        drawn = resampling_weights(max(num_items, 1), num_resamples, seed_for(self.config.seed, "bootstrap", *name))
         return drawn[:, :num_items]
 
-    def _held_out(self, split: Split, num_items: int) -> EvaluationSet:
+    def _held_out(self, split: Split) -> EvaluationSet:
+        num_items = self.config.data.counts()[split]
         records = self.corpus.records(split, num_items)
-        labels = {attribute: [record.groups[attribute] for record in records] for attribute in ATTRIBUTES}
-        groups, values = with_intersections(labels, {attribute: self.corpus.attributes()[attribute] for attribute in ATTRIBUTES})
-        return EvaluationSet(records, corpus_images(self.corpus, records), groups, values, self.weights(num_items, split))
+        attributes, known = self.corpus.reported(split), self.corpus.attributes(split)
+        labels = {attribute: [record.groups.get(attribute, "") for record in records] for attribute in attributes}
+        groups, values = with_intersections(labels, {attribute: known[attribute] for attribute in attributes})
+        return EvaluationSet(self.corpus, records, attributes, groups, values, self.weights(num_items, split))
 
     @cached_property
     def retrieval(self) -> EvaluationSet:
-        return self._held_out("retrieval", self.config.data.num_retrieval)
+        return self._held_out("retrieval")
 
     @cached_property
     def faces(self) -> EvaluationSet:
-        return self._held_out("faces", self.config.data.num_faces)
+        return self._held_out("faces")
 
     @cached_property
     def retrieval_features(self) -> torch.Tensor:
         """CLIP_g's unit-norm features [n, d] of the retrieval pictures."""
-        return self.clip.encode_images(self.retrieval.images)
+        return self.clip.encode_batches(self.retrieval.batches())
 
     @cached_property
     def face_features(self) -> np.ndarray:
         """CLIP_g's unit-norm features [n, d] of the faces."""
-        return self.clip.encode_images(self.faces.images).numpy()
+        return self.clip.encode_batches(self.faces.batches()).numpy()
 
     @cached_property
     def written(self) -> list[str]:
-        """captioner_g's likeliest caption of each retrieval picture."""
-        folder = self.context.artifact(self.generation, replica("train_captioner", self.context.replicate), "captioner")
-        return load_clipcap(folder).write(self.retrieval_features, [0] * len(self.retrieval_features), temperature=0)
+        """captioner_g's best caption of each retrieval picture."""
+        captioner, config = trained_captioner(self.context), self.config.captioner
+        how = Decoding(num_beams=config.num_beams, max_tokens=config.max_tokens)
+        if captioner.reads_features:
+            return captioner.write(self.retrieval_features, [0] * len(self.retrieval_features), how)
+        return [text for batch in self.retrieval.batches() for text in captioner.write(captioner.pixels(batch), [0] * len(batch), how)]
+
+    @cached_property
+    def _measured_slots(self) -> np.ndarray:
+        """The caption slots whose pictures are measured, ascending: all, or `max_pictures` of them, the same in every generation."""
+        num_slots, limit = self.config.data.counts()["train"], self.config.evaluate.max_pictures
+        if num_slots <= limit:
+            return np.arange(num_slots)
+        return np.sort(numpy_generator(self.config.seed, "measured slots").permutation(num_slots)[:limit])
+
+    def _measured(self, data: TrainingSet) -> TrainingSet:
+        return data.select(np.flatnonzero(np.isin(data.slots, self._measured_slots)))
 
     @cached_property
     def dataset(self) -> TrainingSet:
-        """D_g."""
-        return load_training_set(self.context)
+        """D_g, or what of it is measured."""
+        return self._measured(load_training_set(self.context))
 
     @cached_property
     def dataset_labels(self) -> list[dict[str, str]]:
-        return self.classifier.label(self.dataset.images)
+        return self.labels(self.dataset.batches())
+
+    def labels(self, batches: Iterator[torch.Tensor]) -> list[dict[str, str]]:
+        """Return what the pinned classifier sees in pictures."""
+        return label_pictures(*self._pinned, batches)
 
     @cached_property
     def samples(self) -> TrainingSet | None:
-        """S_g's kept samples, None in generation 0."""
-        return self.context.read(lambda store: load_samples(store, self.generation, kept_samples(store, self.generation)))
+        """S_g's kept samples, or what of them is measured; None in generation 0."""
+        found = load_samples(self.context, self.generation)
+        measured = None if found is None else self._measured(found)
+        return measured if measured is not None and len(measured) else None
 
     @cached_property
     def sample_labels(self) -> list[dict[str, str]]:
-        return self.classifier.label(self.samples.images) if self.samples is not None else []
+        return self.labels(self.samples.batches()) if self.samples is not None else []
 
     @cached_property
     def sample_features(self) -> np.ndarray:
         """The frozen CLIP's unit-norm features [n, d] of S_g; S_g must not be None."""
         assert self.samples is not None
-        return self.frozen_clip.encode_images(self.samples.images).numpy()
+        return self.frozen_clip.encode_batches(self.samples.batches()).numpy()
 
     @cached_property
     def slot_weights(self) -> np.ndarray:
-        """Weights [B, slots]. Data is resampled by caption slot, with every picture that ever answers it, in every generation alike: pictures of one
-        slot share what its captions state, so they are neither independent within a generation nor between two.
+        """Weights [B, measured slots]. Data is resampled by caption slot, with every picture that ever answers it, in all generations alike: pictures
+        of one slot share what its captions state, so they are neither independent within a generation nor between two.
         """
-        return self.weights(self.config.data.num_train, "slots")
+        return self.weights(len(self._measured_slots), "slots")
+
+    def weights_of(self, data: TrainingSet | None) -> np.ndarray:
+        """Return the weights [B, n] of a set's pictures: those of their slots."""
+        return self.slot_weights[:, :0] if data is None else self.slot_weights[:, np.searchsorted(self._measured_slots, data.slots)]
 
     @cached_property
     def audit_plan(self) -> list[dict[str, Any]]:
         """The neutral prompts "a photo of a <profession>" with their seeds, the same in every generation."""
         return [
             {"prompt": f"a photo of {with_article(p)}", "profession": p, "seed": seed_for(self.config.seed, "audit", p, repeat)}
-            for p in self.corpus.attributes()["profession"]
+            for p in self.world_women
             for repeat in range(self.config.evaluate.num_audit_images)
         ]
 
@@ -173,16 +219,19 @@ class Evaluation:
         place = (Table.REPLICATE_AUDIT, replicate) if replicate else (Table.AUDIT, self.generation)
         draw_missing(self.context, place, self.audit_plan, lambda: open_generator(self.context, trained_in)[0])
 
-        def pictures(store: Store) -> list[np.ndarray]:
-            return [decode_png(row.blob) for _, row in store.scan(key(*place))]
+        keys = self.context.reader.keys(key(*place))
 
-        images = self.context.read(pictures)
-        return self.classifier.label(torch.from_numpy(np.stack(images))) if images else []
+        def batches() -> Iterator[torch.Tensor]:
+            for start in range(0, len(keys), 250):
+                rows = [self.context.reader.get(raw_key) for raw_key in keys[start : start + 250]]
+                yield torch.from_numpy(np.stack([decode_picture(row.blob) for row in rows if row is not None]))
+
+        return self.labels(batches())
 
     @cached_property
     def world_women(self) -> dict[str, float]:
-        """P(woman | profession) in the corpus's world."""
-        return {str(profession): share for profession, share in self.config.data.openmoji.professions.items()}
+        """P(woman | profession) in the world, for each profession that the neutral prompts name."""
+        return dict(self.config.evaluate.professions or self.corpus.world_women())
 
     def means(
         self,
@@ -204,11 +253,11 @@ class Evaluation:
 Measure = Callable[[Evaluation], Iterator[Measured]]
 
 
-def groups_by_label(labels: Sequence[Mapping[str, str]], classifier: AttributeClassifier) -> tuple[dict, dict]:
+def groups_by_label(labels: Sequence[Mapping[str, str]], e: Evaluation) -> tuple[dict, dict]:
     """Return groups and known values, with intersections, of pictures that the pinned classifier labelled."""
     return with_intersections(
-        {attribute: [label[attribute] for label in labels] for attribute in ATTRIBUTES},
-        {attribute: classifier.values[attribute] for attribute in ATTRIBUTES},
+        {attribute: [label[attribute] for label in labels] for attribute in e.attributes},
+        {attribute: e.classifier.values[attribute] for attribute in e.attributes},
     )
 
 

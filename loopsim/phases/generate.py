@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from loopsim.config import Config, GenerateConfig
-from loopsim.models.captioner import load_clipcap
-from loopsim.models.clip import load_clip
+from loopsim.models.decoding import Decoding
 from loopsim.phases.compose import num_needed, slot_order
 from loopsim.phases.dataset import load_samples, load_training_set, open_corpus
 from loopsim.phases.drawing import draw_missing, open_generator
+from loopsim.phases.parts import trained_captioner, trained_clip
 from loopsim.rng import numpy_generator, seed_for
 from loopsim.run import PhaseContext
 from loopsim.store.keys import Table, key
@@ -22,7 +21,7 @@ from loopsim.types import Outputs
 
 def num_kept(config: Config, generation: int) -> int:
     """Return how many samples S_{g+1} shall have, g = `generation`."""
-    needed = num_needed(config.compose, config.data.num_train, generation + 1, config.seed)
+    needed = num_needed(config.compose, config.data.counts()["train"], generation + 1, config.seed)
     return needed if config.generate.num_samples is None else config.generate.num_samples
 
 
@@ -40,19 +39,20 @@ def num_candidates(config: GenerateConfig, kept: int) -> int:
 def plan_candidates(config: Config, generation: int) -> list[dict[str, Any]]:
     """Return every candidate's lineage but its prompt: slot, group (candidates that compete under best_of_k), origin of the prompt, seed."""
     settings = config.generate
-    order = slot_order(config.data.num_train, config.seed)
+    order = slot_order(config.data.counts()["train"], config.seed)
     copies = settings.num_candidates if settings.curation == "best_of_k" else 1
     share = {"original": 0.0, "captioner": 1.0, "mixed": settings.captioner_share}[settings.prompts]
+    drawn_in = generation if settings.fresh_seeds else 0
     plan = []
     for index in range(num_candidates(settings, num_kept(config, generation))):
         group = index // copies
         # The origin is drawn per group: competing candidates answer the same prompt.
-        from_captioner = numpy_generator(config.seed, generation, "generate", "origin", group).random() < share
+        from_captioner = numpy_generator(config.seed, drawn_in, "generate", "origin", group).random() < share
         plan.append({
             "slot": order[group % len(order)],
             "group": group,
             "origin": "captioner" if from_captioner else "original",
-            "seed": seed_for(config.seed, generation, "generate", index),
+            "seed": seed_for(config.seed, drawn_in, "generate", index),
         })  # fmt: skip
     return plan
 
@@ -70,14 +70,21 @@ def write_prompts(context: PhaseContext, plan: Sequence[dict[str, Any]]) -> list
             groups.setdefault(candidate["group"], []).append(index)
         else:
             captions = corpus.record(f"train/{draw}/{candidate['slot']}").captions
-            rng = numpy_generator(config.seed, generation, "generate", "caption", candidate["group"])
+            drawn_in = generation if config.generate.fresh_seeds else 0
+            rng = numpy_generator(config.seed, drawn_in, "generate", "caption", candidate["group"])
             prompts[index] = captions[int(rng.integers(len(captions)))]
     if groups and data is not None:
-        clip = load_clip(context.artifact(generation, "train_clip", "clip"))
-        captioner = load_clipcap(context.artifact(generation, "train_captioner", "captioner"))
-        pictures = data.images[torch.tensor([group % len(data) for group in groups])]
+        captioner = trained_captioner(context, generation)
+        pictures = data.select(np.array([group % len(data) for group in groups]))
         seeds = [seed_for(config.seed, generation, "generate", "written caption", group) for group in groups]
-        written = captioner.write(clip.encode_images(pictures), seeds, config.generate.caption_temperature)
+        settings = config.generate
+        how = Decoding(settings.caption_temperature, settings.caption_top_p, config.captioner.num_beams, config.captioner.max_tokens)
+        clip = trained_clip(context, generation) if captioner.reads_features else None
+        written, done = [], 0
+        for batch in pictures.batches():
+            inputs = captioner.pixels(batch) if clip is None else clip.encode_images(batch)
+            written += captioner.write(inputs, seeds[done : done + len(batch)], how)
+            done += len(batch)
         for indices, text in zip(groups.values(), written, strict=True):
             for index in indices:
                 prompts[index] = text
@@ -110,12 +117,12 @@ def generate(context: PhaseContext) -> Outputs:
     for candidate, prompt in zip(plan, write_prompts(context, plan), strict=True):
         candidate |= {"prompt": prompt, "model": fingerprint, "made_in": context.generation}
     draw_missing(context, (Table.SAMPLE, made), plan, lambda: generator)
-    samples = context.read(lambda store: load_samples(store, made, range(len(plan))))
+    samples = load_samples(context, made, range(len(plan)))
     if samples is None:
         return Outputs(facts={"num_candidates": 0, "num_kept": 0})
-    clip = load_clip(context.artifact(context.generation, "train_clip", "clip"))
+    clip = trained_clip(context, context.generation)
     texts = clip.encode_texts([candidate["prompt"] for candidate in plan])
-    scores = (clip.encode_images(samples.images) * texts).sum(-1).double().numpy()
+    scores = (clip.encode_batches(samples.batches()) * texts).sum(-1).double().numpy()
     decisions = curate(config.generate, scores, [candidate["group"] for candidate in plan], num_kept(config, context.generation))
     rows = [
         (key(Table.CURATION, made, index), Record({"clip_score": float(score), "kept": kept, "reason": reason}))

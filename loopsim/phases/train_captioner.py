@@ -1,42 +1,43 @@
-"""train_captioner: an image captioner on D_g, reading pictures through the round's own CLIP."""
+"""train_captioner: an image captioner on D_g; ClipCap reads pictures through the round's own CLIP."""
 
-import torch
 from torch import Tensor
 
-from loopsim.models.captioner import ClipCap, build_clipcap, load_clipcap
-from loopsim.models.clip import Clip, load_clip
-from loopsim.models.tokenizer import tokenize
+from loopsim.models.captioner import Captioner
+from loopsim.models.clip import Clip
 from loopsim.models.training import Schedule, fit
 from loopsim.phases.dataset import load_training_set
-from loopsim.rng import epoch_batches, seed_for
+from loopsim.phases.parts import base_captioner, seed_weights, trained_captioner, trained_clip
+from loopsim.rng import epoch_batches
 from loopsim.run import PhaseContext
-from loopsim.types import Outputs, replica
+from loopsim.types import Outputs
 
 
-def initial_captioner(context: PhaseContext, clip: Clip) -> ClipCap:
+def initial_captioner(context: PhaseContext, clip: Clip) -> Captioner:
     """Return the captioner that training starts from: the base, the previous generation's, or random weights."""
     config, generation = context.config.captioner, context.generation
     if config.start == "previous" and generation > 0:
-        return load_clipcap(context.artifact(generation - 1, "train_captioner", "captioner"))
-    if config.start == "scratch":
-        torch.manual_seed(seed_for(context.config.seed, generation, context.phase, "weights"))
-        return build_clipcap(clip.tokenizer, clip.config["model_cfg"]["embed_dim"])
-    return load_clipcap(context.weights / "captioner")
+        return trained_captioner(context, generation - 1)
+    seed_weights(context.config.seed, generation, context.phase)
+    return base_captioner(context, clip, random=config.start == "scratch")
 
 
 def train_captioner(context: PhaseContext) -> Outputs:
-    """Train on CLIP_g's features of D_g (computed once) and one caption of each image at a time."""
+    """Train on D_g and one caption of each image at a time; CLIP_g's features are computed once."""
     config = context.config.captioner
     name = (context.config.seed, context.generation, context.phase)
-    clip = load_clip(context.artifact(context.generation, replica("train_clip", context.replicate), "clip"))
-    captioner, data = initial_captioner(context, clip), load_training_set(context)
-    features = clip.encode_images(data.images).clone()  # leaves inference mode: training reads it
-    checkpoints = context.checkpoints(config.num_steps)
+    clip, data = trained_clip(context), load_training_set(context)
+    captioner = initial_captioner(context, clip)
+    num_steps = config.steps(len(data))
+    features = (
+        clip.encode_batches(data.batches()).clone() if captioner.reads_features else None
+    )  # cloned, it leaves inference mode: training reads it
 
-    def loss_of_step(step: int) -> Tensor:
+    def losses_of_step(step: int) -> list[Tensor]:
         batch = context.world.split(next(epoch_batches(len(data), config.batch_size, step, *name)).tolist())
         captions = [data.caption(index, *name, step) for index in batch]
-        return captioner.loss(features[batch], tokenize(captioner.tokenizer, captions))
+        return [captioner.loss(captioner.pixels(data.images(batch)) if features is None else features[batch], captions)]
 
-    fit(captioner, loss_of_step, Schedule(config.num_steps, config.learning_rate), seed=name, world=context.world, checkpointing=checkpoints)
-    return Outputs(artifacts={"captioner": context.keep(captioner.save)}, facts={"num_images": len(data), "num_steps": config.num_steps})
+    schedule = Schedule(num_steps, config.learning_rate, config.warmup_steps, weight_decay=config.weight_decay)
+    checkpoints = context.checkpoints(num_steps)
+    fit(captioner.module, losses_of_step, schedule, seed=name, world=context.world, checkpointing=checkpoints, device=context.device)
+    return Outputs(artifacts={"captioner": context.keep(captioner.save)}, facts={"num_images": len(data), "num_steps": num_steps})

@@ -1,13 +1,12 @@
 """train_clip: an OpenCLIP model on D_g."""
 
-import torch
 from torch import Tensor
 
-from loopsim.models.clip import Clip, build_clip, contrastive_loss, load_clip
-from loopsim.models.tokenizer import tokenize
+from loopsim.models.clip import Clip, contrastive_loss
 from loopsim.models.training import Schedule, fit
 from loopsim.phases.dataset import load_training_set
-from loopsim.rng import epoch_batches, seed_for
+from loopsim.phases.parts import base_clip, seed_weights, trained_clip
+from loopsim.rng import epoch_batches
 from loopsim.run import PhaseContext
 from loopsim.types import Outputs
 
@@ -16,12 +15,10 @@ def initial_clip(context: PhaseContext) -> Clip:
     """Return the CLIP that training starts from: the base, the previous generation's, or the base's architecture with random weights."""
     config, generation = context.config.clip, context.generation
     if config.start == "previous" and generation > 0:
-        return load_clip(context.artifact(generation - 1, "train_clip", "clip"))
-    base = load_clip(context.weights / "clip")
-    if config.start == "scratch":
-        torch.manual_seed(seed_for(context.config.seed, generation, context.phase, "weights"))
-        return build_clip(base.config, base.tokenizer)
-    return base
+        return trained_clip(context, generation - 1)
+    random = config.start == "scratch" or (config.start == "previous" and config.pretrained is None and config.model != "shipped")
+    seed_weights(context.config.seed, generation, context.phase)
+    return base_clip(context, random=random)
 
 
 def train_clip(context: PhaseContext) -> Outputs:
@@ -29,12 +26,14 @@ def train_clip(context: PhaseContext) -> Outputs:
     config = context.config.clip
     name = (context.config.seed, context.generation, context.phase)
     clip, data = initial_clip(context), load_training_set(context)
-    checkpoints = context.checkpoints(config.num_steps)
+    num_steps = config.steps(len(data))
 
-    def loss_of_step(step: int) -> Tensor:
+    def losses_of_step(step: int) -> list[Tensor]:
         batch = context.world.split(next(epoch_batches(len(data), config.batch_size, step, *name)).tolist())
         captions = [data.caption(index, *name, step) for index in batch]
-        return contrastive_loss(clip, data.images[batch], tokenize(clip.tokenizer, captions), context.world)
+        return [contrastive_loss(clip, data.images(batch), captions, context.world)]
 
-    fit(clip.model, loss_of_step, Schedule(config.num_steps, config.learning_rate), seed=name, world=context.world, checkpointing=checkpoints)
-    return Outputs(artifacts={"clip": context.keep(clip.save)}, facts={"num_images": len(data), "num_steps": config.num_steps})
+    schedule = Schedule(num_steps, config.learning_rate, config.warmup_steps, weight_decay=config.weight_decay)
+    checkpoints = context.checkpoints(num_steps)
+    fit(clip.model, losses_of_step, schedule, seed=name, world=context.world, checkpointing=checkpoints, device=context.device)
+    return Outputs(artifacts={"clip": context.keep(clip.save)}, facts={"num_images": len(data), "num_steps": num_steps})

@@ -3,7 +3,6 @@
 Written under a temporary name, synced, renamed, synced: an artifact is there whole or not at all. One that no row names is garbage.
 """
 
-import hashlib
 import os
 import shutil
 import uuid
@@ -12,15 +11,7 @@ from pathlib import Path
 
 from loopsim import faults
 from loopsim.errors import CorruptRun
-
-
-def hash_folder(folder: Path) -> str:
-    """Return the hash of a folder: of each file's relative path and content, in order of path."""
-    whole = hashlib.blake2b(digest_size=16)
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        content = hashlib.blake2b(path.read_bytes()).digest()
-        whole.update(path.relative_to(folder).as_posix().encode() + b"\0" + content)
-    return whole.hexdigest()
+from loopsim.hashing import hash_folder
 
 
 def _sync(path: Path) -> None:

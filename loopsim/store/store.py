@@ -85,15 +85,23 @@ class Store:
         """Release the environment."""
         self._env.close()
 
+    def _begin(self) -> Any:
+        """Return a read transaction; a reader follows a writer in another process that has made the map larger."""
+        try:
+            return self._env.begin()
+        except lmdb.MapResizedError:
+            self._env.set_mapsize(0)
+            return self._env.begin()
+
     def get(self, raw_key: bytes) -> Record | None:
         """Return a row's record, or None."""
-        with self._env.begin() as transaction:
+        with self._begin() as transaction:
             value = transaction.get(raw_key)
         return None if value is None else decode(raw_key, value)
 
     def scan(self, prefix: bytes) -> Iterator[Row]:
         """Yield the rows whose keys begin with `prefix`, in key order. Finish or close the iterator before model work."""
-        with self._env.begin() as transaction, transaction.cursor() as cursor:
+        with self._begin() as transaction, transaction.cursor() as cursor:
             found = cursor.set_range(prefix)
             while found and cursor.key().startswith(prefix):
                 raw_key = cursor.key()
@@ -102,7 +110,7 @@ class Store:
 
     def keys(self, prefix: bytes) -> list[bytes]:
         """Return the keys that begin with `prefix`, in order, without reading their values."""
-        with self._env.begin() as transaction, transaction.cursor() as cursor:
+        with self._begin() as transaction, transaction.cursor() as cursor:
             found, keys = cursor.set_range(prefix), []
             while found and cursor.key().startswith(prefix):
                 keys.append(cursor.key())
@@ -148,7 +156,7 @@ class Store:
     def damaged(self) -> list[str]:
         """Return a line for each row whose checksum, schema or table is not right."""
         problems = []
-        with self._env.begin() as transaction, transaction.cursor() as cursor:
+        with self._begin() as transaction, transaction.cursor() as cursor:
             for raw_key, value in cursor:
                 try:
                     table_of(raw_key)

@@ -15,9 +15,10 @@ from loopsim.words import caption_gender
 
 def gender_error(e: Evaluation) -> Iterator[Measured]:
     """Captions that name the wrong gender, none, or both."""
-    scores = metrics.gender_scores(e.written, e.retrieval.groups["gender"])
-    single = scores["single"] > 0
-    yield e.means("captions", "gender_error", scores["error"], e.retrieval, is_bias=True)
+    genders = e.retrieval.groups.get("gender", [""] * len(e.written))
+    scores, known = metrics.gender_scores(e.written, genders), np.array([gender != "" for gender in genders])
+    single = (scores["single"] > 0) & known
+    yield e.means("captions", "gender_error", scores["error"], e.retrieval, usable=known, is_bias=True)
     yield e.means("captions", "gender_error_single", scores["error"], e.retrieval, usable=single, is_bias=True)
     yield e.means("captions", "caption_neutral", scores["neutral"], e.retrieval)
     yield e.means("captions", "caption_both", scores["both"], e.retrieval)
@@ -31,7 +32,7 @@ def quality(e: Evaluation) -> Iterator[Measured]:
     yield e.means("captions", "rouge_l", metrics.rouge_l(e.written, references), on)
     yield e.means("captions", "cider_d", metrics.cider_d(e.written, references), on)
     frozen = e.frozen_clip
-    scores = metrics.clip_score(frozen.encode_images(on.images).numpy(), frozen.encode_texts(e.written).numpy())
+    scores = metrics.clip_score(frozen.encode_batches(on.batches()).numpy(), frozen.encode_texts(e.written).numpy())
     yield e.means("captions", "caption_clip_score", scores, on)
 
 
@@ -55,6 +56,12 @@ def spice_score(e: Evaluation) -> Iterator[Measured]:
 
 def bias_amplification(e: Evaluation) -> Iterator[Measured]:
     """BiasAmp→ of gender and profession in the captions, against the lean of D_g as the pinned classifier sees it."""
+    names = ("gender_to_profession", "profession_to_gender")
+    if "profession" not in e.classifier.values or "profession" not in e.corpus.attributes("retrieval"):
+        nothing = not_available(len(e.written), "no one knows the professions of these pictures", is_bias=True)
+        for name in names:
+            yield Measured("captions", f"bias_amplification.{name}", Disaggregated({OVERALL: nothing}), np.zeros(0, np.float32))
+        return
     professions = e.corpus.attributes()["profession"]
     lean = amplification.lean_of(
         one_hot([label["gender"] for label in e.dataset_labels], GENDERS),
@@ -67,8 +74,8 @@ def bias_amplification(e: Evaluation) -> Iterator[Measured]:
     said_profession = one_hot([fact.profession for fact in facts], professions)
     everything = np.ones(len(facts), bool)
     for name, statistic in (
-        ("gender_to_profession", amplification.attribute_to_task(lean, gender, profession, said_profession)),
-        ("profession_to_gender", amplification.task_to_attribute(lean, gender, profession, said_gender)),
+        (names[0], amplification.attribute_to_task(lean, gender, profession, said_profession)),
+        (names[1], amplification.task_to_attribute(lean, gender, profession, said_gender)),
     ):
         found = Disaggregated({OVERALL: evaluated(statistic, everything, e.retrieval.weights, is_bias=True)})
         yield Measured("captions", f"bias_amplification.{name}", found, np.hstack([said_gender, said_profession]))

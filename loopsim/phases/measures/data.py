@@ -1,6 +1,6 @@
 """Who is in D_g and S_g, and how S_g compares with real pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -8,38 +8,36 @@ from pathlib import Path
 import numpy as np
 
 from loopsim.config import Config
+from loopsim.data.corpus import Record
+from loopsim.device import Device
 from loopsim.metrics import artefacts as artefact_metrics
 from loopsim.metrics import distribution as sets
 from loopsim.metrics.captions import clip_score
 from loopsim.metrics.estimate import OVERALL, Disaggregated, Estimate, by_group, evaluated, not_available, weighted_mean
 from loopsim.metrics.representation import representation
 from loopsim.metrics.similarity import homogenisation
-from loopsim.models.clip import load_clip
-from loopsim.phases.dataset import TrainingSet, corpus_images, open_corpus
-from loopsim.phases.evaluation import ATTRIBUTES, FEW_RESAMPLES, Evaluation, Measured, groups_by_label
+from loopsim.phases.dataset import TrainingSet, open_corpus, read_records
+from loopsim.phases.evaluation import FEW_RESAMPLES, Evaluation, Measured, groups_by_label
+from loopsim.phases.parts import frozen_clip
 
 NO_SAMPLES = "generation 0 has no samples"
 NOTHING = np.zeros(0, np.float32)
-# The draw of real pictures that S_g is compared with: no generation of fresh_real ever comes to it.
-REFERENCE_DRAW = 1_000_000
-
-
-def _slots(e: Evaluation, data: TrainingSet | None) -> np.ndarray:
-    return e.slot_weights[:, data.slots] if data is not None else e.slot_weights[:, :0]
 
 
 def representation_of_data(e: Evaluation) -> Iterator[Measured]:
     """Shares of groups in D_g and S_g, as the pinned classifier sees them: raw, and corrected for its confusions."""
     for metric, labels, weights, baseline in (
-        ("dataset_share", e.dataset_labels, _slots(e, e.dataset), 0),
-        ("sample_share", e.sample_labels, _slots(e, e.samples), 1),
+        ("dataset_share", e.dataset_labels, e.weights_of(e.dataset), 0),
+        ("sample_share", e.sample_labels, e.weights_of(e.samples), 1),
     ):
+        attributes = [*e.attributes, *(["skin_type"] if "skin_type" in e.classifier.values else [])]
         for name, corrected in ((metric, False), (f"{metric}_corrected", True)):
             estimates = Disaggregated()
-            for attribute in (*ATTRIBUTES, "skin_type"):
+            for attribute in [a for a in attributes if not corrected or a in e.classifier.confusion]:
                 confusion = np.array(e.classifier.confusion[attribute]) if corrected else None
                 estimates |= representation([label[attribute] for label in labels], e.classifier.values[attribute], attribute, weights, confusion)
-            yield Measured("data", name, estimates, _label_indices(e, labels), baseline)
+            if estimates:
+                yield Measured("data", name, estimates, _label_indices(e, labels), baseline)
 
 
 def _label_indices(e: Evaluation, labels: list[dict[str, str]]) -> np.ndarray:
@@ -47,8 +45,8 @@ def _label_indices(e: Evaluation, labels: list[dict[str, str]]) -> np.ndarray:
 
 
 def _sample_means(e: Evaluation, metric: str, scores: np.ndarray) -> Measured:
-    groups, values = groups_by_label(e.sample_labels, e.classifier)
-    estimates = by_group(weighted_mean(scores), groups, values, len(scores), _slots(e, e.samples))
+    groups, values = groups_by_label(e.sample_labels, e)
+    estimates = by_group(weighted_mean(scores), groups, values, len(scores), e.weights_of(e.samples))
     return Measured("quality", metric, estimates, scores, baseline=1)
 
 
@@ -61,18 +59,22 @@ def clip_scores(e: Evaluation) -> Iterator[Measured]:
     if e.samples is None:
         yield _unmeasured("clip_score")
         return
-    texts = e.frozen_clip.encode_texts([captions[0] for captions in e.samples.captions])
+    texts = e.frozen_clip.encode_texts([e.samples.captions(i)[0] for i in range(len(e.samples))])
     yield _sample_means(e, "clip_score", clip_score(e.sample_features, texts.numpy()))
 
 
 def artefacts(e: Evaluation) -> Iterator[Measured]:
     """Sharpness and fine detail of D_g and S_g, by group; in generation 0 D_0 gives the real pictures' values."""
-    groups, values = groups_by_label(e.dataset_labels, e.classifier)
+    groups, values = groups_by_label(e.dataset_labels, e)
     for name, measure in (("sharpness", artefact_metrics.sharpness), ("high_frequency", artefact_metrics.high_frequency_ratio)):
-        scores = measure(e.dataset.images.numpy())
-        estimates = by_group(weighted_mean(scores), groups, values, len(scores), _slots(e, e.dataset))
+        scores = _by_batch(measure, e.dataset)
+        estimates = by_group(weighted_mean(scores), groups, values, len(scores), e.weights_of(e.dataset))
         yield Measured("quality", f"dataset_{name}", estimates, scores)
-        yield _unmeasured(f"sample_{name}") if e.samples is None else _sample_means(e, f"sample_{name}", measure(e.samples.images.numpy()))
+        yield _unmeasured(f"sample_{name}") if e.samples is None else _sample_means(e, f"sample_{name}", _by_batch(measure, e.samples))
+
+
+def _by_batch(measure: Callable[[np.ndarray], np.ndarray], data: TrainingSet) -> np.ndarray:
+    return np.concatenate([measure(batch.numpy()) for batch in data.batches()])
 
 
 def homogenisation_of_samples(e: Evaluation) -> Iterator[Measured]:
@@ -80,8 +82,8 @@ def homogenisation_of_samples(e: Evaluation) -> Iterator[Measured]:
     if e.samples is None:
         yield _unmeasured("homogenisation")
         return
-    groups, values = groups_by_label(e.sample_labels, e.classifier)
-    found = by_group(homogenisation(e.sample_features), groups, values, len(e.samples), _slots(e, e.samples))
+    groups, values = groups_by_label(e.sample_labels, e)
+    found = by_group(homogenisation(e.sample_features), groups, values, len(e.samples), e.weights_of(e.samples))
     yield Measured("quality", "homogenisation", found, NOTHING, baseline=1)
 
 
@@ -93,10 +95,15 @@ def distribution(e: Evaluation) -> Iterator[Measured]:
         reason = NO_SAMPLES if e.samples is None else f"fewer than {k + 1} samples"
         yield from (_unmeasured(f"sample_{name}", reason, 0 if e.samples is None else len(e.samples)) for name in names)
         return
-    samples, config = e.sample_features, e.config.model_dump_json()
-    reference = _real_features(config, e.context.weights, len(samples), REFERENCE_DRAW)
-    training = _real_features(config, e.context.weights, e.config.data.num_train, 0)
-    weights = _slots(e, e.samples)
+    config = e.config.model_dump_json(exclude={"generations"})
+    training = _training_features(config, e.context.weights, e.context.device)
+    reference = _reference_features(config, e.context.weights, e.context.device, len(e.samples))
+    # Sets of equal size are compared: a corpus of files has only so many held-out pictures.
+    samples = e.sample_features[: len(reference)]
+    weights = e.weights_of(e.samples)[:, : len(reference)]
+    if len(samples) <= k:
+        yield from (_unmeasured(f"sample_{name}", f"fewer than {k + 1} held-out pictures to compare with", len(samples)) for name in names)
+        return
 
     def measured(name: str, found: Estimate, items: np.ndarray = NOTHING) -> Measured:
         return Measured("quality", f"sample_{name}", Disaggregated({OVERALL: found}), items, baseline=1)
@@ -113,14 +120,26 @@ def distribution(e: Evaluation) -> Iterator[Measured]:
     yield measured("memorisation", evaluated(weighted_mean(copies), everything, weights), copies)
 
 
+def _features(config: str, weights: Path, device: Device, records: Sequence[Record]) -> np.ndarray:
+    parsed = Config.model_validate_json(config)
+    return frozen_clip(parsed, weights, device).encode_batches(read_records(open_corpus(parsed), records)).numpy()
+
+
 @lru_cache(maxsize=4)
-def _real_features(config: str, weights: Path, num_items: int, draw: int) -> np.ndarray:
-    """Return the frozen CLIP's features [n, d] of real training pictures: the same in every generation of a run, so a process reads them once.
+def _reference_features(config: str, weights: Path, device: Device, num_items: int) -> np.ndarray:
+    """Return the frozen CLIP's features [n, d] of real pictures that nothing trains on: the same in every generation, so a process reads them once.
 
     `config` is the run's as JSON: what decides the pictures.
     """
-    corpus = open_corpus(Config.model_validate_json(config))
-    return load_clip(weights / "clip").encode_images(corpus_images(corpus, corpus.records("train", num_items, draw))).numpy()
+    return _features(config, weights, device, open_corpus(Config.model_validate_json(config)).reference(num_items))
+
+
+@lru_cache(maxsize=2)
+def _training_features(config: str, weights: Path, device: Device) -> np.ndarray:
+    """Return the frozen CLIP's features [n, d] of the real training pictures, at most `evaluate.max_pictures` of them."""
+    parsed = Config.model_validate_json(config)
+    num_items = min(parsed.data.counts()["train"], parsed.evaluate.max_pictures)
+    return _features(config, weights, device, open_corpus(parsed).records("train", num_items))
 
 
 def _basic(e: Estimate) -> Estimate:

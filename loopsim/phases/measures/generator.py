@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from loopsim.data.openmoji import SKIN_TONES
 from loopsim.metrics import harms as harm_metrics
 from loopsim.metrics.audit import shares_against_world
 from loopsim.metrics.estimate import Disaggregated, Estimate, not_available
 from loopsim.metrics.representation import representation
-from loopsim.phases.evaluation import ATTRIBUTES, Evaluation, Measured
+from loopsim.phases.evaluation import Evaluation, Measured
 
 # Who takes and who gives orders, among the corpus's professions.
 SUBORDINATE, DOMINANT = ("receptionist", "administrator", "cook"), ("judge", "doctor", "pilot")
@@ -22,10 +21,13 @@ def neutral_prompts(e: Evaluation) -> Iterator[Measured]:
     weights = e.weights(len(labels), "audit")
     for name, corrected in (("generator_share", False), ("generator_share_corrected", True)):
         estimates = Disaggregated()
-        for attribute in ATTRIBUTES:
+        for attribute in [a for a in e.attributes if not corrected or a in e.classifier.confusion]:
             confusion = np.array(e.classifier.confusion[attribute]) if corrected else None
             estimates |= representation([label[attribute] for label in labels], e.classifier.values[attribute], attribute, weights, confusion)
-        yield Measured("generator", name, estimates, NOTHING, baseline=1)
+        if estimates:
+            yield Measured("generator", name, estimates, NOTHING, baseline=1)
+    if "gender" not in e.classifier.values:
+        return
     women = np.array([label["gender"] == "woman" for label in labels], np.float32)
     found = shares_against_world(women, [item["profession"] for item in e.audit_plan], e.world_women, weights, "profession")
     yield Measured("generator", "women_per_profession", found["distance"], women, baseline=1)
@@ -35,9 +37,11 @@ def neutral_prompts(e: Evaluation) -> Iterator[Measured]:
 
 def harms(e: Evaluation) -> Iterator[Measured]:
     """Omission: a group's share over neutral prompts by its share in the world. Subordination: women's share in lesser roles by that in greater."""
-    labels, skin = e.audit_labels, e.config.data.openmoji.skin_types
-    darker = sum(weight for name, weight in skin.items() if SKIN_TONES[str(name)] == "darker") / sum(skin.values())
-    world = {("gender", "woman"): float(np.mean(list(e.world_women.values()))), ("skin_tone", "darker"): darker}
+    labels = e.audit_labels
+    world = {("gender", "woman"): float(np.mean(list(e.world_women.values()))), ("skin_tone", "darker"): e.corpus.world_darker()}
+    world = {(attribute, value): share for (attribute, value), share in world.items() if value in e.classifier.values.get(attribute, ())}
+    if not world:
+        return
     weights = e.weights(len(labels), "audit")
     omitted = Disaggregated()
     for (attribute, value), reference in world.items():
@@ -49,7 +53,8 @@ def harms(e: Evaluation) -> Iterator[Measured]:
         replicates = (weights @ member / (len(member) * reference)).astype(np.float32)
         omitted[f"{attribute}={value}"] = Estimate(ratio.value, len(member), ratio.low, ratio.high, replicates)
     yield Measured("generator", "omission", omitted, NOTHING, baseline=1)
-    yield Measured("generator", "subordination", Disaggregated({"gender=woman": _subordination(e, labels)}), NOTHING, baseline=1)
+    if "gender" in e.classifier.values:
+        yield Measured("generator", "subordination", Disaggregated({"gender=woman": _subordination(e, labels)}), NOTHING, baseline=1)
 
 
 def _subordination(e: Evaluation, labels: Sequence[Mapping[str, str]]) -> Estimate:

@@ -33,10 +33,11 @@ def lic_transformer(e: Evaluation) -> Iterator[Measured]:
 
 def _lic(e: Evaluation, metric: str, train: Trainer) -> Iterator[Measured]:
     """LIC_M, LIC_D and their difference: mean over seeds of splits and classifiers, with Student's interval over seeds."""
-    genders = [record.groups["gender"] for record in e.retrieval.records]
+    labelled = [(record, text) for record, text in zip(e.retrieval.records, e.written, strict=True) if record.groups.get("gender") in GENDERS]
+    genders = [record.groups["gender"] for record, _ in labelled]
     vocabulary = {word for text in e.written for word in words_of(text)}
-    model_texts = [[mask_words(text)] for text in e.written]
-    human_texts = [[within_vocabulary(mask_words(text), vocabulary) for text in record.captions] for record in e.retrieval.records]
+    model_texts = [[mask_words(text)] for _, text in labelled]
+    human_texts = [[within_vocabulary(mask_words(text), vocabulary) for text in record.captions] for record, _ in labelled]
     classes = np.array([GENDERS.index(gender) for gender in genders])
     rows = []
     for number in range(e.config.evaluate.num_lic_seeds):

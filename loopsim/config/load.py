@@ -1,0 +1,123 @@
+"""Reading a configuration: presets, TOML files, overrides, and errors that name the key and the way out."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from loopsim.config.base import Section
+from loopsim.config.data import SOURCES
+from loopsim.config.loop import Config
+from loopsim.errors import ConfigError
+
+ROLES = ("train", "retrieval", "faces")
+
+# What each preset changes of the defaults.
+PRESETS: dict[str, dict[str, Any]] = {
+    "pocket": {},
+    "tiny": {
+        "generations": 2,
+        "data": {"num_train": 200, "num_retrieval": 200, "num_faces": 200},
+        "clip": {"num_steps": 8, "batch_size": 64},
+        "captioner": {"num_steps": 8, "batch_size": 64},
+        "evaluate": {"num_audit_images": 2, "num_resamples": 200},
+        "finetune": {"num_steps": 6},
+        "generate": {"num_steps": 6, "batch_size": 32},
+    },
+}
+
+
+def load_config(source: str, overrides: Iterable[str] = ()) -> Config:
+    """Return the config of a preset's name or a TOML file, changed by `key=value` overrides (`finetune.num_steps=200`; values as in TOML).
+
+    Raises ConfigError naming the file and the key, with the nearest known key or the allowed values.
+    """
+    if source in PRESETS:
+        tree = cast(dict[str, Any], _copied(PRESETS[source]))
+    else:
+        tree = _read_toml(source)
+    for override in overrides:
+        _override(tree, override)
+    return config_from_tree(tree, source)
+
+
+def config_from_tree(tree: Mapping[str, Any], source: str) -> Config:
+    """Return the validated config of a nested mapping; `source` names it in errors."""
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(source, dict(item)) for item in error.errors(include_url=False))) from error
+
+
+def _copied(tree: Any) -> Any:
+    return {key: _copied(value) for key, value in tree.items()} if isinstance(tree, dict) else tree
+
+
+def _read_toml(source: str) -> dict[str, Any]:
+    path = Path(source)
+    if not path.is_file():
+        near = difflib.get_close_matches(source, PRESETS, 1)
+        hint = f"; did you mean the preset {near[0]!r}?" if near else f"; presets: {', '.join(PRESETS)}"
+        raise ConfigError(f"{source}: no such config file{hint}")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+
+
+def parse_value(text: str) -> Any:
+    """Return a value as TOML writes it; a bare word is a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _override(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {override}: write it as key=value, for example --set finetune.num_steps=200")
+    value = parse_value(text)
+    *sections, leaf = key.strip().split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"--set {override}: {section} is a value, not a section")
+    tree[leaf] = value
+
+
+def known_keys(model: type[Section] = Config, prefix: str = "") -> list[str]:
+    """Return every key of a section and its sub-sections, dotted."""
+    keys: list[str] = []
+    for name, field in model.model_fields.items():
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, Section):
+            keys += known_keys(nested, f"{prefix}{name}.")
+        keys.append(prefix + name)
+    return keys
+
+
+def _known_keys_and_sources() -> list[str]:
+    """Return all keys, those of every corpus format's section among them."""
+    fields = {field for source in SOURCES for field in source.model_fields}
+    return known_keys() + [f"data.{role}.{field}" for role in ROLES for field in sorted(fields)]
+
+
+def _explain(source: str, error: dict[str, Any]) -> str:
+    parts = [str(part) for part in error["loc"] if part != "[key]" and not str(part).startswith(("constrained", "tuple", "float", "literal"))]
+    if len(parts) > 2 and parts[0] == "data" and parts[1] in ROLES:
+        del parts[2]  # the format, which pydantic puts between the section and its key
+    key = ".".join(parts)
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, _known_keys_and_sources(), 1, cutoff=0.5)
+        return f"{source}: unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    reason = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error" and isinstance(error["input"], (dict, Section)):
+        return f"{source}: {key + ': ' if key else ''}{reason}"
+    message = f"{source}: {key} = {error['input']!r}: {reason[:1].lower()}{reason[1:]}"
+    expected = str((error.get("ctx") or {}).get("expected", ""))
+    near = difflib.get_close_matches(str(error["input"]), [word.strip("' ") for word in expected.replace(" or ", ",").split(",")], 1)
+    return message + (f"; did you mean {near[0]!r}?" if near else "")

@@ -1,0 +1,106 @@
+"""One loop: how D_g is composed and what is measured, and all sections together."""
+
+from typing import Annotated, Literal, final, get_args
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from loopsim.config.base import Count, Section, Share
+from loopsim.config.data import DataConfig
+from loopsim.config.models import (
+    SHIPPED,
+    CaptionerConfig,
+    ClassifierConfig,
+    ClipConfig,
+    DeviceConfig,
+    EncoderConfig,
+    FinetuneConfig,
+    GenerateConfig,
+    GeneratorConfig,
+)
+
+# What `evaluate` can measure, each a function of phases/measures.
+MetricName = Literal[
+    "representation", "artefacts", "homogenisation", "clip_score", "distribution", "generator", "harms", "recall", "self_similarity",
+    "person_preference", "skew", "association", "gender_error", "caption_quality", "meteor", "spice", "bias_amplification", "lic", "lic_transformer",
+]  # fmt: skip
+ON_DEMAND = ("meteor", "spice", "lic", "lic_transformer")  # need java, a hub model, or minutes
+
+
+@final
+class ComposeConfig(Section):
+    """How D_g is put together from real data and S_1 … S_g.
+
+    `alpha` (substitute, fresh_real) is the generated share: one number, or one a generation from g = 1 on (the last is repeated).
+    `draw`: an exact share of the slots, or each slot with that probability.
+    """
+
+    policy: Literal["substitute", "replace", "accumulate", "accumulate_subsample", "fresh_real"] = "substitute"
+    alpha: Share | tuple[Share, ...] = 0.5
+    draw: Literal["exact", "probability"] = "exact"
+
+    def alpha_at(self, generation: int) -> float:
+        """Return α_g, for g >= 1."""
+        if isinstance(self.alpha, tuple):
+            return self.alpha[min(generation, len(self.alpha)) - 1]
+        return self.alpha
+
+    @model_validator(mode="after")
+    def _alpha_is_not_empty(self) -> "ComposeConfig":
+        if self.alpha == ():
+            raise ValueError("alpha needs at least one value")
+        return self
+
+
+@final
+class EvaluateConfig(Section):
+    """What is measured, and how its noise is.
+
+    `metrics` names the measures (`loopsim evaluate RUN --metric NAME` adds one later); `num_audit_images` are drawn per neutral prompt ("a photo of a
+    <profession>"); `num_resamples` is the bootstrap's; the baseline's models are trained `num_replicates` times in all, with different seeds, to
+    learn how much retraining alone moves a metric. LIC repeats its splits `num_lic_seeds` times; `lic_encoder` is the transformer (folder or hub id)
+    of `lic_transformer`. Of D_g and S_g at most `max_pictures` slots are labelled and measured, the same ones in every generation. `professions`
+    (to P(woman | profession) in the world) are those of the neutral prompts; by default the corpus's own, or US labour statistics for files.
+    """
+
+    metrics: tuple[MetricName, ...] = tuple(name for name in get_args(MetricName) if name not in ON_DEMAND)
+    num_audit_images: Count = 16
+    num_resamples: Annotated[int, Field(ge=2)] = 2000
+    num_replicates: PositiveInt = 3
+    num_lic_seeds: PositiveInt = 10
+    lic_encoder: str | None = None
+    max_pictures: PositiveInt = 10_000
+    professions: dict[str, Share] | None = None
+
+
+@final
+class Config(Section):
+    """One loop. `base_weights` is the folder of the parts that say "shipped", as `loopsim pretrain` makes it; by default loopsim's own."""
+
+    seed: Count = 0
+    generations: Count = 5
+    num_threads: PositiveInt | None = None
+    checkpoint_seconds: PositiveFloat = 30.0
+    base_weights: str | None = None
+    data: DataConfig = DataConfig()
+    compose: ComposeConfig = ComposeConfig()
+    generator: GeneratorConfig = GeneratorConfig()
+    clip: ClipConfig = ClipConfig()
+    captioner: CaptionerConfig = CaptionerConfig()
+    classifier: ClassifierConfig = ClassifierConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
+    generate: GenerateConfig = GenerateConfig()
+    device: DeviceConfig = DeviceConfig()
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> "Config":
+        if self.generate.settings == "seed_paper" and self.data.image_size != 512:
+            raise ValueError("generate.settings = 'seed_paper' draws 512 pixels: set data.image_size = 512")
+        if self.data.corpus == "files" and self.generate.generator == "oracle":
+            raise ValueError("generate.generator = 'oracle' needs a corpus whose process is known: data.corpus = 'openmoji'")
+        if self.data.corpus == "files" and self.classifier.kind == SHIPPED:
+            raise ValueError("the shipped classifier knows the pocket world only: set classifier.kind to 'zero_shot' or 'checkpoint'")
+        if self.data.image_size != 64 and SHIPPED in (self.generator.checkpoint, self.clip.model):
+            raise ValueError("the shipped models see 64 pixels: set data.image_size = 64, or name other models (generator.checkpoint, clip.model)")
+        return self
