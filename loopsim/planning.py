@@ -237,3 +237,12 @@ def rows_of(found: Plan, *, every: bool) -> tuple[list[PlanRow], list[str]]:
     )
     notes.append("hours are FLOPs by the rate that is reached: reading pictures and what a small batch wastes come on top; --utilisation changes it")
     return [*rows, total], notes
+
+
+def planned_bytes(config: Config, runs_dir: Path) -> float:
+    """Return about how many bytes a run will write: what its plan says, measurements, one checkpoint at a time, and encodings while it fine-tunes."""
+    found = plan(config, runs_dir, "", 1.0)
+    largest = max((item.disk for item in found.work if not item.phase.startswith(("generate", "evaluate"))), default=0.0)
+    measurements = 5_000 * config.evaluate.num_resamples * (config.generations + 1)
+    # A checkpoint holds weights, two moments and perhaps an average; while it is replaced, there are two.
+    return sum(item.disk for item in found.work) + measurements + 8 * largest + found.extra_memory + 100_000_000

@@ -353,14 +353,7 @@ def generator_of(directory: Path, generation: int | None) -> tuple[Config, Path,
     return config, artifacts.locate(directory / ARTIFACTS, trained[chosen]["generator"]), chosen
 
 
-def planned_bytes(config: Config) -> int:
-    """Return about how many bytes a run will write: samples, models, and one checkpoint at a time (measured on the pocket models)."""
-    models = 13_000_000 + (36_000_000 if config.finetune.method == "full" else 4_000_000)
-    samples = 12_000 * (2 * config.data.counts()["train"] + 20 * config.evaluate.num_audit_images)
-    return 150_000_000 + (config.generations + 1) * (models + samples + 5_000 * config.evaluate.num_resamples)
-
-
-def require_disk(directory: Path, needed: int) -> None:
+def require_disk(directory: Path, needed: float) -> None:
     """Raise DiskFull, before anything is written, if the file system of `directory` has less than `needed` bytes free."""
     existing = next(p for p in (directory, *directory.parents) if p.exists())
     free = shutil.disk_usage(existing).free

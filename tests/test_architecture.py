@@ -17,7 +17,22 @@ FLOORS = [
     {"run", "checkpoints", "settle", "probe"},
     {"data", "models", "metrics"},
     {"store"},
-    {"config", "types", "rng", "faults", "distributed", "errors", "words", "lock", "interrupt", "environment", "numerics", "device", "hashing"},
+    {
+        "config",
+        "types",
+        "rng",
+        "faults",
+        "distributed",
+        "errors",
+        "words",
+        "lock",
+        "interrupt",
+        "environment",
+        "numerics",
+        "device",
+        "hashing",
+        "ahead",
+    },
 ]
 ONLY_IN = {"lmdb": {"store/store.py"}, "typer": {"cli"}, "rich": {"cli", "report"}}
 

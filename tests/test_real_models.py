@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_families import tree
 
+from loopsim.ahead import Ahead
 from loopsim.config import ClassifierConfig, DeviceConfig, GeneratorConfig, config_from_tree, load_config
 from loopsim.device import Device, choose_device, largest_batch
+from loopsim.distributed import World
 from loopsim.errors import ConfigError, DataError
 from loopsim.models import diffusion
 from loopsim.models.classifier import load_checkpoints, zero_shot
@@ -31,6 +33,7 @@ from loopsim.models.encodings import Encodings
 from loopsim.models.image_to_text import load_image_to_text
 from loopsim.models.objectives import Denoising, FlowMatching, objective_of
 from loopsim.models.people import load_detector
+from loopsim.models.training import Checkpointing, NoCheckpoints, Schedule, fit
 from loopsim.planning import measured_rate, plan, rows_of, stated_rate
 from loopsim.probe import probe_batches
 from loopsim.store.keys import Table, key
@@ -208,6 +211,34 @@ def test_checkpoints_of_another_family_are_named(folders: dict[str, Path], tmp_p
         diffusion.make_trainable(load(folders["sd"]), "lora", 2, None, ["no_such_layer"])
 
 
+def test_weights_that_are_cut_short_or_of_other_shapes_are_named(folders: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(folders["sd"], tmp_path / "sd")
+    weights = tmp_path / "sd/unet/diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(DataError, match=r"sd' cannot be loaded"):
+        load(tmp_path / "sd")
+    shutil.copytree(folders["gpt2"], tmp_path / "gpt2")
+    (tmp_path / "gpt2/model.safetensors").write_bytes(b"short")
+    with pytest.raises(DataError, match=r"gpt2' cannot be loaded"):
+        load_language_model(str(tmp_path / "gpt2"))
+    shutil.copytree(folders["vit"], tmp_path / "vit")
+    config = json.loads((tmp_path / "vit/open_clip_config.json").read_text())
+    config["model_cfg"]["embed_dim"] = 48
+    (tmp_path / "vit/open_clip_config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigError, match="CLIP 'local-dir:"):
+        load_clip(tmp_path / "vit")
+
+
+def test_a_single_file_is_the_checkpoint_of_its_folder(folders: dict[str, Path], tmp_path: Path) -> None:
+    path = checkpoints.single_file(folders["sd"], tmp_path / "one.safetensors")
+    one, whole = load(path, family="sd", config=str(folders["sd"])), load(folders["sd"])
+    given = {"prompts": ["a man"], "seeds": [1], "num_steps": 2, "guidance": 2.0, "size": 32}
+    assert torch.equal(diffusion.sample(one, **given), diffusion.sample(whole, **given))
+    diffusion.make_trainable(one, "full", 1, None)
+    diffusion.save_finetuned(one, "full", tmp_path / "saved")  # the whole pipeline: there is no folder to link the rest from
+    assert torch.equal(diffusion.sample(load(tmp_path / "saved"), **given), diffusion.sample(whole, **given))
+
+
 # OpenCLIP by name
 
 
@@ -331,6 +362,49 @@ def test_auto_batches_become_numbers_of_the_run(folders: dict[str, Path], tmp_pa
     assert 1 <= found.finetune.micro_batch <= 4
     assert probe_batches(found) is not None
     assert probe_batches(found) == found
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_loading_ahead_gives_each_step_its_own_data(enabled: bool) -> None:
+    with Ahead(lambda step: step * step, enabled=enabled) as load_step:
+        assert [load_step(step) for step in (3, 4, 5, 9, 10)] == [9, 16, 25, 81, 100]
+
+
+def test_float16_training_scales_its_loss_and_resumes(folders: dict[str, Path], tmp_path: Path) -> None:
+    model = torch.nn.Linear(4, 1)
+    state: dict = {}
+
+    class Kept(Checkpointing):
+        def __init__(self, until: int) -> None:
+            self.until = until
+
+        def load(self):
+            return state.get("kept")
+
+        def after_step(self, num_finished, make, loss) -> None:
+            if num_finished == self.until:
+                state["kept"] = (num_finished, make())
+                raise KeyboardInterrupt
+
+    x = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
+    device = choose_device(DeviceConfig(name="cpu", precision="fp16"))
+
+    def train(module: torch.nn.Linear, checkpointing) -> torch.Tensor:
+        fit(
+            module, lambda step: [(module(x) - 1).float().square().mean()], Schedule(6, 1e-2, 0), seed=("t",), world=World(),
+            checkpointing=checkpointing, device=device,
+        )  # fmt: skip
+        return module.weight.detach().clone()
+
+    start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    whole = train(model, NoCheckpoints())
+    assert not torch.equal(whole, start["weight"])
+    model.load_state_dict(start)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, Kept(3))
+    assert "scaler" in state["kept"][1]
+    again = torch.nn.Linear(4, 1)
+    assert torch.equal(train(again, Kept(-1)), whole)
 
 
 def test_bf16_training_moves_the_same_weights(folders: dict[str, Path], tmp_path: Path) -> None:

@@ -62,10 +62,11 @@ def _run(choose: "Callable[[], Path]", config: "Config | None", generations: int
     from loopsim.models.quiet import quiet
     from loopsim.numerics import make_reproducible
     from loopsim.phases import phases_of
+    from loopsim.planning import planned_bytes
     from loopsim.report.live import LiveProgress
     from loopsim.report.summary import summarize
     from loopsim.report.terminal import print_report
-    from loopsim.run import Run, finished_phases, planned_bytes, require_disk
+    from loopsim.run import Run, finished_phases, require_disk
     from loopsim.types import Silent
 
     if generations is not None and generations < 0:
@@ -76,7 +77,7 @@ def _run(choose: "Callable[[], Path]", config: "Config | None", generations: int
     directory = world.broadcast(choose() if world.is_main else None)
     if config is not None and world.is_main:
         config = _settled(config, directory.parent)
-        require_disk(directory, planned_bytes(config))
+        require_disk(directory, planned_bytes(config, directory.parent))
     config = world.broadcast(config)
     with Interrupt() as interrupt:
         if config is not None:
@@ -105,12 +106,15 @@ def _run(choose: "Callable[[], Path]", config: "Config | None", generations: int
 
 
 def _settled(config: "Config", runs_dir: Path) -> "Config":
-    """Return the config as the run will keep it; reading a corpus through for the first time shows how far it is."""
+    """Return the config as the run will keep it, its models opened once; reading a corpus through for the first time shows how far it is."""
     from rich.console import Console
 
+    from loopsim.phases.parts import require_parts
+    from loopsim.run import weights_folder
     from loopsim.settle import settle
 
-    with Console(stderr=True).status("reading the corpus") as status:
+    with Console(stderr=True).status("opening the models") as status:
+        require_parts(config, weights_folder(config))
 
         def show(split: str, done: int) -> None:
             if done % 100 == 0:

@@ -23,7 +23,8 @@ def doctor(
     from loopsim.environment import environment
     from loopsim.models.quiet import quiet
     from loopsim.numerics import make_reproducible
-    from loopsim.run import planned_bytes
+    from loopsim.planning import planned_bytes
+    from loopsim.run import named_parts
     from loopsim.types import phase_names
 
     quiet()
@@ -33,7 +34,10 @@ def doctor(
     console.print(f"python {facts['python']}, " + ", ".join(f"{name} {version}" for name, version in facts["versions"].items()))
     console.print(f"device {facts['device']} ({facts['capability']}), {threads} threads")
     free = shutil.disk_usage(next(p for p in (runs_dir.resolve(), *runs_dir.resolve().parents) if p.exists())).free
-    console.print(f"disk: {free / 1e9:.1f} GB free, {config} needs about {planned_bytes(resolved) / 1e9:.1f} GB")
+    console.print(f"disk: {free / 1e9:.1f} GB free, {config} needs about {planned_bytes(resolved, runs_dir) / 1e9:.1f} GB")
+    if any(part != "shipped" for part in named_parts(resolved).values()):
+        console.print(f"{config} names models of its own: `loopsim plan {config} --device here` says what it will cost on this machine")
+        return
     budget = measure_budget(resolved)
     table = Table(title=f"what {config} will cost here", title_justify="left", box=None)
     for column in ("phase", "work a generation", "seconds", "share"):

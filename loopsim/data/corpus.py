@@ -51,6 +51,10 @@ class Corpus(ABC):
     def image(self, record: Record) -> np.ndarray:
         """Return a record's picture as uint8 RGB of shape [height, width, 3]."""
 
+    def images(self, records: Sequence[Record]) -> list[np.ndarray]:
+        """Return several records' pictures."""
+        return [self.image(record) for record in records]
+
     @abstractmethod
     def oracle(self, prompt: str, shift: float, rng: np.random.Generator) -> np.ndarray:
         """Return a fresh real picture, as `image` does, that a prompt could be the caption of: the control of METRICS.md §4.

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -158,7 +159,7 @@ class Manifest:
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise DataError(f"{path}: no such manifest; `loopsim data check CONFIG` reads the corpus and writes it")
-        self.path = path
+        self.path, self._lock = path, threading.Lock()
         try:
             self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
             self._meta = dict(self._db.execute("SELECT name, value FROM meta"))
@@ -179,7 +180,8 @@ class Manifest:
     def entry(self, split: Split, position: int) -> Entry:
         """Return the item at a position. Raises DataError if there is none."""
         query = "SELECT key, path, start, length, box, hash, captions, groups FROM items WHERE split = ? AND position = ?"
-        row = self._db.execute(query, (split, position)).fetchone()
+        with self._lock:
+            row = self._db.execute(query, (split, position)).fetchone()
         if row is None:
             raise DataError(f"{self.path} has no item {position} in {split}; `loopsim data check` shows what it has")
         key, path, start, length, box, digest, captions, groups = row

@@ -19,7 +19,7 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification, Re
 from loopsim.device import CPU, Device
 from loopsim.errors import ConfigError, DataError
 from loopsim.models.clip import Clip
-from loopsim.models.weights import refuse_pickles
+from loopsim.models.weights import LOAD_ERRORS, first_line, refuse_pickles
 
 CONFUSION_FILE = "confusion.json"
 _BATCH = 250
@@ -150,8 +150,8 @@ def load_checkpoints(checkpoints: Mapping[str, str], renames: Mapping[str, str],
         try:
             model = AutoModelForImageClassification.from_pretrained(name, dtype=torch.float32, use_safetensors=True).eval()
             models[attribute] = (device.place(model), AutoImageProcessor.from_pretrained(name))
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"classifier {name!r} of {attribute} cannot be loaded: {str(error).splitlines()[0][:300]}") from error
+        except LOAD_ERRORS as error:
+            raise DataError(f"classifier {name!r} of {attribute} cannot be loaded: {first_line(error)}") from error
         known = model.config.id2label
         values[attribute] = tuple(renames.get(known[i], known[i]) for i in range(len(known)))
     return CheckpointClassifier(models, values, {}, device)

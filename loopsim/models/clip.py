@@ -21,7 +21,7 @@ from loopsim.device import CPU, Device
 from loopsim.distributed import World
 from loopsim.errors import ConfigError, DataError
 from loopsim.models.tokenizer import save_tokenizer
-from loopsim.models.weights import refuse_pickles
+from loopsim.models.weights import LOAD_ERRORS, first_line, refuse_pickles
 
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
@@ -141,8 +141,8 @@ def open_clip_model(name: str, pretrained: str | None, *, random: bool = False, 
     try:
         model = open_clip.create_model(name, pretrained if not random else None, load_weights=not random, precision="fp32")
         tokenizer = open_clip.get_tokenizer(name)
-    except (RuntimeError, FileNotFoundError, ValueError) as error:
-        raise ConfigError(f"CLIP {name!r} with weights {pretrained!r}: {str(error).splitlines()[0]}") from error
+    except LOAD_ERRORS as error:
+        raise ConfigError(f"CLIP {name!r} with weights {pretrained!r}: {first_line(error)}") from error
     config["preprocess_cfg"] = asdict(PreprocessCfg(**_single_size(model.visual.preprocess_cfg)))
     device.place(model.eval())
     return Clip(model, tokenizer, config, device, augment)

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, CLIPTokenizer, GPT2Config, GPT2LMHeadModel
 
 from loopsim.device import CPU, Device
+from loopsim.errors import DataError
 from loopsim.models.captioner import Captioner, labels_of
 from loopsim.models.decoding import Decoding, write
 from loopsim.models.tokenizer import save_tokenizer
-from loopsim.models.weights import refuse_pickles
+from loopsim.models.weights import LOAD_ERRORS, first_line, refuse_pickles
 
 FILE = "clipcap.json"
 
@@ -127,7 +128,10 @@ def pocket_language_model(tokenizer: CLIPTokenizer, prefix_length: int) -> GPT2L
 def load_language_model(name: str) -> tuple[Any, Any]:
     """Return a causal language model and its tokenizer, of a folder or hub id. Raises DataError for a pickle."""
     refuse_pickles(Path(name))
-    return AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, use_safetensors=True), AutoTokenizer.from_pretrained(name)
+    try:
+        return AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, use_safetensors=True), AutoTokenizer.from_pretrained(name)
+    except LOAD_ERRORS as error:
+        raise DataError(f"language model {name!r} cannot be loaded: {first_line(error)}") from error
 
 
 def load_clipcap(folder: Path, device: Device = CPU) -> ClipCap:

@@ -19,7 +19,7 @@ from loopsim.device import CPU, Device
 from loopsim.errors import ConfigError, DataError
 from loopsim.models.families import FAMILIES, Conditions, Family
 from loopsim.models.patch_autoencoder import PatchAutoencoder
-from loopsim.models.weights import refuse_pickles
+from loopsim.models.weights import LOAD_ERRORS, first_line, refuse_pickles
 
 # Attention, feed-forward and convolutions: in a denoiser as small as the pocket one, attention alone is too little to learn with.
 POCKET_LORA_TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "conv1", "conv2")
@@ -170,8 +170,8 @@ def load_diffusion(config: GeneratorConfig, shipped: Path, device: Device = CPU)
         given |= {"text_encoder_3": None, "tokenizer_3": None}
     try:
         pipeline = family.pipeline.from_pretrained(name, torch_dtype=torch.float32, use_safetensors=True, variant=config.variant, **given)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"Stable Diffusion {name!r} cannot be loaded: {_first_line(error)}") from error
+    except LOAD_ERRORS as error:
+        raise DataError(f"Stable Diffusion {name!r} cannot be loaded: {first_line(error)}") from error
     return _ready(Diffusion(pipeline, family, path if path.is_dir() else None, device))
 
 
@@ -185,19 +185,22 @@ def _load_single_file(path: Path, config: GeneratorConfig, device: Device) -> Di
     given: dict[str, Any] = {"safety_checker": None} if family.name == "sd" else {}
     try:
         pipeline = family.pipeline.from_single_file(str(path), config=config.config, torch_dtype=torch.float32, use_safetensors=True, **given)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except LOAD_ERRORS as error:
         raise DataError(
-            f"{path} cannot be loaded as {config.family}: {_first_line(error)}; without a network, generator.config must name a folder of that family"
+            f"{path} cannot be loaded as {config.family}: {first_line(error)}; without a network, generator.config must name a folder of that family"
         ) from error
     return _ready(Diffusion(pipeline, family, None, device))
 
 
 def _ready(model: Diffusion) -> Diffusion:
     model.pipeline.set_progress_bar_config(disable=True)
-    for part in (model.denoiser, model.pipeline.vae, *(getattr(model.pipeline, name) for name in model.family.text_encoders)):
+    model.device.place(model.denoiser.eval().requires_grad_(False))
+    model.device.place(model.pipeline.vae.eval().requires_grad_(False))
+    # A text encoder is never trained; T5 in float32 would fill a GPU by itself.
+    dtype = None if model.device.kind == "cpu" else model.device.sample_dtype
+    for part in (getattr(model.pipeline, name) for name in model.family.text_encoders):
         if part is not None:
-            part.requires_grad_(False)
-            model.device.place(part.eval())
+            model.device.place(part.eval().requires_grad_(False), dtype)
     return model
 
 
@@ -218,10 +221,6 @@ def _family_of_hub(name: str, config: GeneratorConfig) -> Family:
     return FAMILIES[config.family]
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-
-
 def make_trainable(model: Diffusion, method: Literal["lora", "full"], rank: int, previous: Path | None, targets: Sequence[str] | None = None) -> None:
     """Free what `method` trains: new LoRA adapters (torch's global generator draws them) or the whole denoiser; all else stays frozen.
 
@@ -238,7 +237,7 @@ def make_trainable(model: Diffusion, method: Literal["lora", "full"], rank: int,
     try:
         denoiser.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=names))
     except ValueError as error:
-        raise ConfigError(f"finetune.lora_targets = {names}: {_first_line(error)}") from error
+        raise ConfigError(f"finetune.lora_targets = {names}: {first_line(error)}") from error
     for parameter in denoiser.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()

@@ -23,7 +23,7 @@ from loopsim.errors import DataError
 from loopsim.models.captioner import Captioner, labels_of
 from loopsim.models.decoding import Decoding, write
 from loopsim.models.tokenizer import save_tokenizer
-from loopsim.models.weights import refuse_pickles
+from loopsim.models.weights import LOAD_ERRORS, first_line, refuse_pickles
 
 FILE = "loopsim_captioner.json"
 FAMILIES = ("blip", "git", "vision-encoder-decoder")
@@ -92,8 +92,8 @@ def load_image_to_text(name: str, max_tokens: int, device: Device = CPU) -> Imag
     try:
         model = AutoModelForImageTextToText.from_pretrained(name, dtype=torch.float32, use_safetensors=True)
         processor, tokenizer = AutoImageProcessor.from_pretrained(name), AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"captioner {name!r} cannot be loaded: {str(error).splitlines()[0][:300]}") from error
+    except LOAD_ERRORS as error:
+        raise DataError(f"captioner {name!r} cannot be loaded: {first_line(error)}") from error
     device.place(model.eval())
     return ImageToText(model, processor, tokenizer, max_tokens, device)
 
@@ -130,5 +130,8 @@ def build_transformer(
 
 
 def load_tokenizer(name: str) -> Any:
-    """Return the tokenizer of a folder or hub id."""
-    return AutoTokenizer.from_pretrained(name)
+    """Return the tokenizer of a folder or hub id. Raises DataError."""
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except LOAD_ERRORS as error:
+        raise DataError(f"tokenizer {name!r} cannot be loaded: {first_line(error)}") from error

@@ -12,7 +12,7 @@ from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
 from loopsim.device import CPU, Device
 from loopsim.errors import DataError
-from loopsim.models.weights import refuse_pickles
+from loopsim.models.weights import LOAD_ERRORS, first_line, refuse_pickles
 
 THRESHOLD, PADDING = 0.5, 1.25
 
@@ -59,8 +59,8 @@ def load_detector(name: str, device: Device = CPU) -> PeopleDetector:
     try:
         model = AutoModelForObjectDetection.from_pretrained(name, dtype=torch.float32, use_safetensors=True).eval()
         processor = AutoImageProcessor.from_pretrained(name)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"detector {name!r} cannot be loaded: {str(error).splitlines()[0][:300]}") from error
+    except LOAD_ERRORS as error:
+        raise DataError(f"detector {name!r} cannot be loaded: {first_line(error)}") from error
     persons = tuple(
         index for index, label in model.config.id2label.items() if str(label).lower() in ("person", "people", "human", "pedestrian", "face")
     )

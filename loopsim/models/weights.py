@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from loopsim.errors import DataError
 
+# What the libraries raise for weights that are missing, cut short, of other shapes or of another kind.
+LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".msgpack", ".h5")
 
 
@@ -26,3 +30,8 @@ def refuse_pickles(path: Path, expected: str = "*.safetensors") -> None:
                 "convert it once with the library that wrote it: model = Class.from_pretrained(folder, use_safetensors=False); "
                 "model.save_pretrained(new_folder, safe_serialization=True)"
             )
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

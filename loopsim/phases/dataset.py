@@ -79,20 +79,19 @@ class TrainingSet:
         options = self.captions(position)
         return options[int(numpy_generator(*name, position).integers(len(options)))]
 
-    def picture(self, position: int) -> np.ndarray:
-        """Return a picture, uint8 [h, w, 3]."""
-        if position not in self._pictures:
-            is_real = self.sources.generation[position] == 0
-            found = self.corpus.image(self._record(position)) if is_real else decode_picture(self._sample(position).blob)
-            if self._bytes + found.nbytes > CACHE_BYTES:
-                return found
-            self._pictures[position] = found
-            self._bytes += found.nbytes
-        return self._pictures[position]
-
     def images(self, positions: Sequence[int] | np.ndarray) -> Tensor:
         """Return pictures as uint8 [k, h, w, 3]."""
-        return torch.from_numpy(np.stack([self.picture(int(position)) for position in positions]))
+        wanted = [int(position) for position in positions]
+        found = {position: self._pictures[position] for position in wanted if position in self._pictures}
+        missing = [position for position in dict.fromkeys(wanted) if position not in found]
+        real = [position for position in missing if self.sources.generation[position] == 0]
+        found |= dict(zip(real, self.corpus.images([self._record(position) for position in real]), strict=True))
+        found |= {position: decode_picture(self._sample(position).blob) for position in missing if position not in found}
+        for position in missing:
+            if self._bytes + found[position].nbytes <= CACHE_BYTES:
+                self._pictures[position] = found[position]
+                self._bytes += found[position].nbytes
+        return torch.from_numpy(np.stack([found[position] for position in wanted]))
 
     def batches(self, size: int = BATCH) -> Iterator[Tensor]:
         """Yield all pictures in order, in batches uint8 [k, h, w, 3]."""
@@ -123,7 +122,7 @@ def decode_picture(data: bytes) -> np.ndarray:
 def read_records(corpus: Corpus, records: Sequence[Record], size: int = BATCH) -> Iterator[Tensor]:
     """Yield the records' pictures in order, in batches uint8 [k, h, w, 3]."""
     for start in range(0, len(records), size):
-        yield torch.from_numpy(np.stack([corpus.image(record) for record in records[start : start + size]]))
+        yield torch.from_numpy(np.stack(corpus.images(records[start : start + size])))
 
 
 def kept_samples(store: Store, generation: int) -> list[int]:

@@ -171,6 +171,11 @@ class Evaluation:
         """Return what the pinned classifier sees in pictures."""
         return label_pictures(*self._pinned, batches)
 
+    def people(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the people in pictures uint8 [n, h, w, 3], where a detector is configured; else the pictures."""
+        detector = self._pinned[1]
+        return images if detector is None else detector.crop(images)
+
     @cached_property
     def samples(self) -> TrainingSet | None:
         """S_g's kept samples, or what of them is measured; None in generation 0."""

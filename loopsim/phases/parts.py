@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from loopsim.config import SHIPPED, Config
-from loopsim.device import Device
+from loopsim.config import SHIPPED, CaptionerConfig, ClipConfig, Config
+from loopsim.device import Device, choose_device
 from loopsim.errors import DataError
 from loopsim.models import diffusion
 from loopsim.models.captioner import Captioner
@@ -30,7 +30,7 @@ from loopsim.models.image_to_text import build_transformer, load_image_to_text, 
 from loopsim.models.people import PeopleDetector, load_detector
 from loopsim.phases.dataset import open_corpus, read_records
 from loopsim.rng import seed_for
-from loopsim.run import PhaseContext
+from loopsim.run import PhaseContext, named_parts
 from loopsim.types import replica
 
 CALIBRATION_PICTURES = 2000
@@ -47,14 +47,12 @@ def _clip_name(model: str, weights: Path) -> str:
     return model
 
 
-def base_clip(context: PhaseContext, *, random: bool = False) -> Clip:
+def base_clip(config: ClipConfig, weights: Path, device: Device, *, random: bool = False) -> Clip:
     """Return the CLIP that the config starts from, or its architecture with random weights (torch's global generator draws them)."""
-    config = context.config.clip
-    name = _clip_name(config.model, context.weights)
-    clip = open_clip_model(name, config.pretrained, random=random, device=context.device, augment=config.augment)
+    clip = open_clip_model(_clip_name(config.model, weights), config.pretrained, random=random, device=device, augment=config.augment)
     if config.gradient_checkpointing:
         clip.model.set_grad_checkpointing(True)
-    if context.device.compile:
+    if device.compile:
         clip.model.visual.compile()
     return clip
 
@@ -66,19 +64,19 @@ def trained_clip(context: PhaseContext, generation: int | None = None) -> Clip:
     return load_clip(context.artifact(context.generation if generation is None else generation, phase, "clip"), context.device)
 
 
-def base_captioner(context: PhaseContext, clip: Clip, *, random: bool = False) -> Captioner:
-    """Return the captioner that the config starts from; `random` draws anew what is not a pretrained language model."""
-    config, device = context.config.captioner, context.device
+def base_captioner(config: CaptionerConfig, weights: Path, clip: Clip, *, random: bool = False) -> Captioner:
+    """Return the captioner that the config starts from, on CLIP_g's device; `random` draws anew what is not a pretrained language model."""
+    device = clip.device
     if config.kind == "hub":
         return load_image_to_text(config.model, config.max_tokens, device)
     if config.kind == "transformer":
-        tokenizer = load_tokenizer(str(context.weights / "captioner") if config.model == SHIPPED else config.model)
+        tokenizer = load_tokenizer(str(weights / "captioner") if config.model == SHIPPED else config.model)
         size = clip.config["preprocess_cfg"]["size"]
         return build_transformer(
             tokenizer, image_size=size, width=config.width, num_layers=config.num_layers, max_tokens=config.max_tokens, device=device
         )
     if config.model == SHIPPED:
-        base = load_clipcap(context.weights / "captioner", device)
+        base = load_clipcap(weights / "captioner", device)
         if not random and base.feature_size == clip.feature_size:
             return base
         language_model = type(base.language_model)(base.language_model.config) if random else base.language_model
@@ -114,6 +112,29 @@ def trained_captioner(context: PhaseContext, generation: int | None = None) -> C
 def base_diffusion(context: PhaseContext) -> Diffusion:
     """Return the Stable Diffusion that the config starts from."""
     return diffusion.load_diffusion(context.config.generator, context.weights / "generator", context.device)
+
+
+def require_parts(config: Config, weights: Path) -> None:
+    """Open every base model that a config names once, so that one that is missing is told of before anything is trained; hub ids are fetched.
+
+    Raises DataError or ConfigError as the loaders do.
+    """
+    device = choose_device(config.device)
+    named = named_parts(config)
+    clip = base_clip(config.clip, weights, device, random=config.clip.start == "scratch") if named["clip"] != SHIPPED else None
+    if named["captioner"] != SHIPPED or config.captioner.kind != "clipcap":
+        base_captioner(config.captioner, weights, clip or base_clip(config.clip, weights, device))
+    del clip
+    if named["encoder"] != SHIPPED and config.classifier.kind != "zero_shot":
+        frozen_clip(config, weights, device)
+    if config.classifier.kind == "checkpoint":
+        load_checkpoints(config.classifier.checkpoints, config.classifier.renames, device)
+    elif config.classifier.kind == "zero_shot":
+        zero_shot(frozen_clip(config, weights, device), config.classifier.attributes, config.classifier.prompts)
+    if config.classifier.detector is not None:
+        load_detector(config.classifier.detector, device)
+    if named["generator"] != SHIPPED and config.generate.generator == "diffusion":
+        diffusion.load_diffusion(config.generator, weights / "generator", device)
 
 
 def frozen_clip(config: Config, weights: Path, device: Device) -> Clip:

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from loopsim.ahead import Ahead
 from loopsim.models.captioner import Captioner
 from loopsim.models.clip import Clip
 from loopsim.models.training import Schedule, fit
@@ -18,7 +19,7 @@ def initial_captioner(context: PhaseContext, clip: Clip) -> Captioner:
     if config.start == "previous" and generation > 0:
         return trained_captioner(context, generation - 1)
     seed_weights(context.config.seed, generation, context.phase)
-    return base_captioner(context, clip, random=config.start == "scratch")
+    return base_captioner(config, context.weights, clip, random=config.start == "scratch")
 
 
 def train_captioner(context: PhaseContext) -> Outputs:
@@ -32,12 +33,17 @@ def train_captioner(context: PhaseContext) -> Outputs:
         clip.encode_batches(data.batches()).clone() if captioner.reads_features else None
     )  # cloned, it leaves inference mode: training reads it
 
-    def losses_of_step(step: int) -> list[Tensor]:
+    def load(step: int) -> tuple[Tensor, list[str]]:
         batch = context.world.split(next(epoch_batches(len(data), config.batch_size, step, *name)).tolist())
-        captions = [data.caption(index, *name, step) for index in batch]
-        return [captioner.loss(captioner.pixels(data.images(batch)) if features is None else features[batch], captions)]
+        inputs = captioner.pixels(data.images(batch)) if features is None else features[batch]
+        return inputs, [data.caption(index, *name, step) for index in batch]
 
     schedule = Schedule(num_steps, config.learning_rate, config.warmup_steps, weight_decay=config.weight_decay)
     checkpoints = context.checkpoints(num_steps)
-    fit(captioner.module, losses_of_step, schedule, seed=name, world=context.world, checkpointing=checkpoints, device=context.device)
+    with Ahead(load, enabled=context.device.kind != "cpu") as batches:
+
+        def losses_of_step(step: int) -> list[Tensor]:
+            return [captioner.loss(*batches(step))]
+
+        fit(captioner.module, losses_of_step, schedule, seed=name, world=context.world, checkpointing=checkpoints, device=context.device)
     return Outputs(artifacts={"captioner": context.keep(captioner.save)}, facts={"num_images": len(data), "num_steps": num_steps})

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from loopsim.ahead import Ahead
 from loopsim.models.clip import Clip, contrastive_loss
 from loopsim.models.training import Schedule, fit
 from loopsim.phases.dataset import load_training_set
@@ -18,7 +19,7 @@ def initial_clip(context: PhaseContext) -> Clip:
         return trained_clip(context, generation - 1)
     random = config.start == "scratch" or (config.start == "previous" and config.pretrained is None and config.model != "shipped")
     seed_weights(context.config.seed, generation, context.phase)
-    return base_clip(context, random=random)
+    return base_clip(config, context.weights, context.device, random=random)
 
 
 def train_clip(context: PhaseContext) -> Outputs:
@@ -28,12 +29,16 @@ def train_clip(context: PhaseContext) -> Outputs:
     clip, data = initial_clip(context), load_training_set(context)
     num_steps = config.steps(len(data))
 
-    def losses_of_step(step: int) -> list[Tensor]:
+    def load(step: int) -> tuple[Tensor, list[str]]:
         batch = context.world.split(next(epoch_batches(len(data), config.batch_size, step, *name)).tolist())
-        captions = [data.caption(index, *name, step) for index in batch]
-        return [contrastive_loss(clip, data.images(batch), captions, context.world)]
+        return data.images(batch), [data.caption(index, *name, step) for index in batch]
 
     schedule = Schedule(num_steps, config.learning_rate, config.warmup_steps, weight_decay=config.weight_decay)
     checkpoints = context.checkpoints(num_steps)
-    fit(clip.model, losses_of_step, schedule, seed=name, world=context.world, checkpointing=checkpoints, device=context.device)
+    with Ahead(load, enabled=context.device.kind != "cpu") as batches:
+
+        def losses_of_step(step: int) -> list[Tensor]:
+            return [contrastive_loss(clip, *batches(step), context.world)]
+
+        fit(clip.model, losses_of_step, schedule, seed=name, world=context.world, checkpointing=checkpoints, device=context.device)
     return Outputs(artifacts={"clip": context.keep(clip.save)}, facts={"num_images": len(data), "num_steps": num_steps})

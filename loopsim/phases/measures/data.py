@@ -64,17 +64,17 @@ def clip_scores(e: Evaluation) -> Iterator[Measured]:
 
 
 def artefacts(e: Evaluation) -> Iterator[Measured]:
-    """Sharpness and fine detail of D_g and S_g, by group; in generation 0 D_0 gives the real pictures' values."""
+    """Sharpness and fine detail of D_g and S_g (of the people in them, where there is a detector), by group; D_0 gives the real pictures' values."""
     groups, values = groups_by_label(e.dataset_labels, e)
     for name, measure in (("sharpness", artefact_metrics.sharpness), ("high_frequency", artefact_metrics.high_frequency_ratio)):
-        scores = _by_batch(measure, e.dataset)
+        scores = _by_batch(measure, e, e.dataset)
         estimates = by_group(weighted_mean(scores), groups, values, len(scores), e.weights_of(e.dataset))
         yield Measured("quality", f"dataset_{name}", estimates, scores)
-        yield _unmeasured(f"sample_{name}") if e.samples is None else _sample_means(e, f"sample_{name}", _by_batch(measure, e.samples))
+        yield _unmeasured(f"sample_{name}") if e.samples is None else _sample_means(e, f"sample_{name}", _by_batch(measure, e, e.samples))
 
 
-def _by_batch(measure: Callable[[np.ndarray], np.ndarray], data: TrainingSet) -> np.ndarray:
-    return np.concatenate([measure(batch.numpy()) for batch in data.batches()])
+def _by_batch(measure: Callable[[np.ndarray], np.ndarray], e: Evaluation, data: TrainingSet) -> np.ndarray:
+    return np.concatenate([measure(e.people(batch).numpy()) for batch in data.batches()])
 
 
 def homogenisation_of_samples(e: Evaluation) -> Iterator[Measured]:
