@@ -163,6 +163,8 @@ def test_bad_rows_are_skipped_counted_and_named(tmp_path: Path) -> None:
     reasons = " | ".join(found.values())
     for words in ("leads out of the folder", "no file", "No such file", "a caption of 10,000 words", "'alien' is none of man, woman"):
         assert words in reasons, (words, found)
+    everything = entries(manifest) | entries(manifest, "retrieval")
+    assert "[31mred [0m [bold]x[/bold] <script>" in everything["pictures/006.jpg"].captions  # no escape sequence is left
     assert set(entries(manifest)) | set(entries(manifest, "retrieval")) == {f"pictures/{i:03d}.{'png' if i % 3 else 'jpg'}" for i in (0, 3, 6, 7)}
 
 

@@ -235,7 +235,7 @@ def test_a_single_file_is_the_checkpoint_of_its_folder(folders: dict[str, Path],
     given = {"prompts": ["a man"], "seeds": [1], "num_steps": 2, "guidance": 2.0, "size": 32}
     assert torch.equal(diffusion.sample(one, **given), diffusion.sample(whole, **given))
     diffusion.make_trainable(one, "full", 1, None)
-    diffusion.save_finetuned(one, "full", tmp_path / "saved")  # the whole pipeline: there is no folder to link the rest from
+    diffusion.save_finetuned(one, "full", tmp_path / "saved")  # the whole pipeline: there is no folder to copy the rest from
     assert torch.equal(diffusion.sample(load(tmp_path / "saved"), **given), diffusion.sample(whole, **given))
 
 

@@ -13,7 +13,7 @@ from loopsim.data.labels import attribute_name, canonical, is_known, known_value
 from loopsim.data.pictures import Place
 from loopsim.errors import DataError
 
-MAX_CAPTION_WORDS = 1000
+MAX_CAPTION_WORDS, MAX_LABEL = 1000, 60
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a row with a field that is too long is to be counted, not to end the reading
 
 
@@ -58,6 +58,8 @@ def label_of(attribute: str, value: Any, values: Values) -> str | None:
     """Return loopsim's word for a label, or None if nobody decided on one. Raises BadLabel for a value that the attribute cannot have."""
     if value is None or not is_known(value):
         return None
+    if len(str(value)) > MAX_LABEL or not str(value).strip().isprintable():
+        raise BadLabel(f"{attribute} = {str(value)[:40]!r} is no label: longer than {MAX_LABEL} characters, or with control characters")
     found, known = canonical(attribute, str(value)), known_values(attribute, values)
     if known is not None and found not in known:
         near = difflib.get_close_matches(found, known, 1)
@@ -72,11 +74,11 @@ def labels_of(row: Mapping[str, Any], columns: Mapping[str, str], values: Values
 
 
 def clean_captions(captions: Iterable[Any]) -> tuple[str, ...]:
-    """Return captions without surrounding or repeated white space; empty ones and what is no text are left out.
+    """Return captions without repeated white space and without control characters; empty ones and what is no text are left out.
 
     Raises BadLabel for one of more than MAX_CAPTION_WORDS words: no sentence is that long.
     """
-    words = [text.split() for text in captions if isinstance(text, str)]
+    words = ["".join(c if c.isprintable() else " " for c in text).split() for text in captions if isinstance(text, str)]
     if longest := max((len(w) for w in words if len(w) > MAX_CAPTION_WORDS), default=0):
         raise BadLabel(f"a caption of {longest:,} words")
     return tuple(" ".join(w) for w in words if w)

@@ -1,7 +1,6 @@
 """Stable Diffusion of any family: diffusers' own pipelines, loaded, fine-tuned, saved, and sampled with a seed of its own for every image."""
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -252,7 +251,7 @@ def make_trainable(model: Diffusion, method: Literal["lora", "full"], rank: int,
 def save_finetuned(model: Diffusion, method: Literal["lora", "full"], folder: Path) -> None:
     """Write LoRA weights as `load_lora_weights` reads them, or the whole pipeline as `from_pretrained` does.
 
-    The parts of a pipeline that were not trained are hard links to the base's files where the file system allows it: they take no room.
+    The parts that were not trained are copies of the base's files.
     """
     if method == "lora":
         state = {name: tensor.cpu() for name, tensor in get_peft_model_state_dict(model.denoiser).items()}
@@ -263,20 +262,11 @@ def save_finetuned(model: Diffusion, method: Literal["lora", "full"], folder: Pa
     else:
         model.denoiser.save_pretrained(folder / model.family.denoiser)
         for path in sorted(p for p in model.folder.rglob("*") if p.is_file() and p.relative_to(model.folder).parts[0] != model.family.denoiser):
-            _link(path, folder / path.relative_to(model.folder))
+            copy = folder / path.relative_to(model.folder)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
     for path in (folder / "model_index.json", *folder.glob("*/config.json")):
         _forget_origin(path)
-
-
-def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.suffix != ".safetensors":
-        shutil.copyfile(source, target)
-        return
-    try:
-        os.link(source.resolve(), target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
 
 
 def load_finetuned(model: Diffusion, folder: Path) -> None:

@@ -52,7 +52,7 @@ def load_sheet_samples(directory: Path, generation: int, limit: int) -> list[Sam
 
 
 def draw_sheet(samples: list[Sample], title: str, footer: str | None, columns: int = 8) -> Image.Image:
-    """Return the sheet: pictures enlarged without smoothing, prompt and lineage under each, a red frame around those that curation dropped."""
+    """Return the sheet: small pictures enlarged without smoothing, prompt and lineage under each, a red frame around those that curation dropped."""
     font = ImageFont.load_default(size=10)
     cell_width, cell_height = PICTURE + 2 * MARGIN, PICTURE + TEXT_LINES * LINE + 2 * MARGIN
     rows = -(-len(samples) // columns)
@@ -61,7 +61,9 @@ def draw_sheet(samples: list[Sample], title: str, footer: str | None, columns: i
     pen.text((MARGIN, 8), title, fill="black", font=ImageFont.load_default(size=14))
     for number, sample in enumerate(samples):
         left, top = number % columns * cell_width + MARGIN, number // columns * cell_height + 34
-        picture = Image.open(io.BytesIO(sample.picture)).resize((PICTURE, PICTURE), Image.Resampling.NEAREST)
+        original = Image.open(io.BytesIO(sample.picture)).convert("RGB")
+        smoothing = Image.Resampling.NEAREST if original.width <= PICTURE else Image.Resampling.LANCZOS
+        picture = original.resize((PICTURE, PICTURE), smoothing)
         if not sample.kept:
             pen.rectangle((left - 3, top - 3, left + PICTURE + 2, top + PICTURE + 2), fill=(200, 40, 40))
         sheet.paste(picture, (left, top))
