@@ -18,6 +18,7 @@ from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNe
 from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from loopsim.bases import SHIPPED_WEIGHTS
 from loopsim.config import config_from_tree
 from loopsim.data.files import FilesCorpus
 from loopsim.data.survey import survey
@@ -32,7 +33,6 @@ from loopsim.models.objectives import objective_of
 from loopsim.models.training import NoCheckpoints, Schedule, fit
 from loopsim.phases.dataset import Sources, TrainingSet
 from loopsim.rng import epoch_batches
-from loopsim.run import SHIPPED_WEIGHTS
 from loopsim.store.store import Store
 
 

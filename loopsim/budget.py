@@ -7,6 +7,7 @@ from typing import final
 
 import torch
 
+from loopsim.bases import weights_folder
 from loopsim.config import Config
 from loopsim.distributed import World
 from loopsim.models import diffusion
@@ -14,7 +15,6 @@ from loopsim.models.clip import contrastive_loss, load_clip
 from loopsim.models.clipcap import load_clipcap
 from loopsim.models.objectives import FlowMatching
 from loopsim.phases.generate import num_candidates, num_kept
-from loopsim.run import weights_folder
 
 _EXAMPLE = "a photo of a female cook next to a dog in a park"
 

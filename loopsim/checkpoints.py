@@ -9,6 +9,7 @@ from typing import Any, final
 from safetensors.torch import load_file, save_file
 
 from loopsim import faults
+from loopsim.errors import CorruptRun
 from loopsim.interrupt import Interrupt
 from loopsim.models.training import Checkpointing, State
 from loopsim.store import artifacts
@@ -36,6 +37,9 @@ class StoreCheckpoints(Checkpointing):
         fields = self.broadcast(found.fields if found else None)
         if fields is None:
             return None
+        problem = artifacts.damage(self.folder, fields["artifact"])
+        if problem is not None:
+            raise CorruptRun(f"the training's checkpoint: {problem}; `loopsim repair {self.folder.parent.name}` drops it, and the phase begins again")
         return fields["finished"], load_file(artifacts.locate(self.folder, fields["artifact"]) / _FILE)
 
     def after_step(self, num_finished: int, state: Callable[[], State], loss: float) -> None:
@@ -53,6 +57,8 @@ class StoreCheckpoints(Checkpointing):
 
         previous = store.get(self.row)
         name = artifacts.put(self.folder, write)
+        faults.reach("checkpoint.before")
         store.write([(self.row, Record({"finished": num_finished, "artifact": name}))])
+        faults.reach("checkpoint.after")
         if previous is not None and previous.fields["artifact"] != name:
             artifacts.remove(self.folder, previous.fields["artifact"])

@@ -3,6 +3,7 @@
 import os
 import platform
 import socket
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -34,3 +35,11 @@ def environment() -> dict[str, Any]:
         "host": socket.gethostname(),
         "pid": os.getpid(),
     }
+
+
+def what_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return, for people, what of an attempt's environment that may change bits is not as it was."""
+    names = ("python", "num_threads", "device", "capability")
+    changed = [f"{name} {before[name]} -> {now[name]}" for name in names if name in before and before[name] != now[name]]
+    old, new = before.get("versions", {}), now["versions"]
+    return changed + [f"{name} {old[name]} -> {new[name]}" for name in new if name in old and old[name] != new[name]]

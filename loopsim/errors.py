@@ -1,5 +1,7 @@
 """Errors that a user can mend. Each says what is wrong, where, and what to do; the command line turns it into its exit code."""
 
+import errno
+
 
 class LoopsimError(Exception):
     """Base of every error that is reported as one message instead of a traceback."""
@@ -43,6 +45,16 @@ class DiskFull(LoopsimError):
     exit_code = 7
 
 
+class StorageFailed(LoopsimError):
+    """The file system refused a write: read-only, no permission, an input/output error."""
+
+    exit_code = 10
+
+
+class RunVanished(StorageFailed):
+    """The run's directory was removed or unmounted while it was open."""
+
+
 class CorruptRun(LoopsimError):
     """A checksum, a file or a record is not what the run says it is."""
 
@@ -61,3 +73,19 @@ class Interrupted(LoopsimError):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def storage_error(error: Exception, path: object, run: str) -> LoopsimError:
+    """Return what a failed write means to the user: the file system's error, where, and the way out (other libraries only tell it in their texts)."""
+    text = str(error)
+    number = getattr(error, "errno", None)
+    way = f"then `loopsim resume {run}`; everything finished so far is saved"
+    if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "Disk quota" in text or "os error 28" in text:
+        return DiskFull(f"{path}: the disk is full; make room, {way}")
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM) or any(
+        word in text for word in ("Read-only", "Permission denied", "not permitted", "os error 30")
+    ):
+        return StorageFailed(f"{path} cannot be written ({text}); make it writable, {way}")
+    if number == errno.ENOENT or "No such file" in text or "os error 2)" in text:
+        return RunVanished(f"{path} has vanished while the run was open; bring the folder back, {way}")
+    return StorageFailed(f"{path}: writing failed ({text}); see to the disk, {way}")

@@ -1,9 +1,10 @@
 """Named fault points at every persistent write: nothing in production; tests (and `loopsim torture`, later) throw or kill there.
 
 A point is reached as `faults.reach("store.commit.before")`. `LOOPSIM_FAULT="name:n"` in the environment kills the process (SIGKILL, as a
-power cut would) at the n-th time that the point is reached.
+power cut would) at the n-th time that the point is reached; `LOOPSIM_FAULT="name:n:ENOSPC"` has the file system refuse there instead.
 """
 
+import errno
 import os
 import signal
 from collections import Counter
@@ -27,13 +28,17 @@ def install(handler: Callable[[str, int], None] | None) -> None:
     hits.clear()
 
 
-def kill_at(spec: str) -> Callable[[str, int], None]:
-    """Return a handler that kills this process at `point:n`, as `LOOPSIM_FAULT` gives it."""
-    name, _, count = spec.rpartition(":")
-    if not name or not count.isdigit():
-        raise ValueError(f"LOOPSIM_FAULT={spec}: write it as point:n, for example store.commit.before:3")
+def fault_of(spec: str) -> Callable[[str, int], None]:
+    """Return the handler that `LOOPSIM_FAULT` asks for: `point:n` kills this process, `point:n:ERRNO` raises that OSError from then on."""
+    name, _, rest = spec.partition(":")
+    count, _, code = rest.partition(":")
+    if not name or not count.isdigit() or (code and not hasattr(errno, code)):
+        raise ValueError(f"LOOPSIM_FAULT={spec}: write it as point:n or point:n:ENOSPC, for example store.commit.before:3")
 
     def handler(point: str, n: int) -> None:
+        if point == name and code and n >= int(count):
+            number = getattr(errno, code)
+            raise OSError(number, os.strerror(number))
         if point == name and n == int(count):
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -41,4 +46,4 @@ def kill_at(spec: str) -> Callable[[str, int], None]:
 
 
 if "LOOPSIM_FAULT" in os.environ:
-    install(kill_at(os.environ["LOOPSIM_FAULT"]))
+    install(fault_of(os.environ["LOOPSIM_FAULT"]))

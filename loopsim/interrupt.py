@@ -1,5 +1,6 @@
-"""Ctrl-C and SIGTERM ask the loop to stop at its next safe point; a second Ctrl-C stops at once."""
+"""Ctrl-C, SIGTERM and SIGUSR1 ask the loop to stop at its next safe point; a second one stops at once."""
 
+import os
 import signal
 from types import FrameType
 from typing import Self, final
@@ -9,14 +10,17 @@ from loopsim.errors import Interrupted
 
 @final
 class Interrupt:
-    """While entered, turns the first SIGINT or SIGTERM into `requested`; `check` raises Interrupted at a point where all is saved."""
+    """While entered, turns the first SIGINT, SIGTERM or SIGUSR1 (what Slurm sends before it preempts) into `requested`.
+
+    `check` raises Interrupted at a point where all is saved. A second signal ends the process there and then, as a kill would.
+    """
 
     def __init__(self) -> None:
         self.requested: signal.Signals | None = None
         self._previous: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
-        for name in (signal.SIGINT, signal.SIGTERM):
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             self._previous[name] = signal.signal(name, self._handle)
         return self
 
@@ -26,10 +30,12 @@ class Interrupt:
 
     def _handle(self, number: int, _: FrameType | None) -> None:
         if self.requested is not None:
-            raise KeyboardInterrupt
+            # Nothing is tidied up: a finished phase is durable, and an unfinished one resumes as after any kill.
+            os.write(2, b"\nloopsim: stopped at once; `loopsim resume` goes on from what is saved\n")
+            os._exit(128 + number)
         self.requested = signal.Signals(number)
 
     def check(self) -> None:
-        """Raise Interrupted (exit code 130 or 143) if a signal came."""
+        """Raise Interrupted (exit code 128 and the signal's number: 130, 143, 138) if a signal came."""
         if self.requested is not None:
             raise Interrupted(f"stopped by {self.requested.name}; everything finished so far is saved", 128 + self.requested)

@@ -8,6 +8,7 @@ from typing import final
 
 import torch
 
+from loopsim.bases import SHIPPED_WEIGHTS
 from loopsim.config import Config
 from loopsim.data.corpus import US_WOMEN
 from loopsim.data.manifest import Manifest
@@ -18,7 +19,6 @@ from loopsim.models.architectures import DiffusionCost, TowerCost, captioner_cos
 from loopsim.phases.compose import num_needed, num_replaced
 from loopsim.phases.generate import num_candidates
 from loopsim.report.plan import PlanRow, size
-from loopsim.run import SHIPPED_WEIGHTS
 from loopsim.types import phase_names
 
 # Peak dense rates in TFLOP/s as their makers state them: bfloat16, float16 where there is no bfloat16 (V100, T4).

@@ -8,130 +8,27 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar, final
+from typing import Any, Self, final
 
 from loopsim import faults
-from loopsim.checkpoints import StoreCheckpoints
+from loopsim.bases import fingerprint_of_parts, named_parts, weights_folder
 from loopsim.config import SHIPPED, Config, config_from_tree
+from loopsim.context import ARTIFACTS, SCRATCH, STATE, PhaseContext, phase_row
 from loopsim.data.manifest import Manifest
-from loopsim.device import Device, choose_device
+from loopsim.data.survey import manifest_path
 from loopsim.distributed import World
-from loopsim.environment import environment
+from loopsim.environment import environment, what_changed
 from loopsim.errors import CorruptRun, DataError, DiskFull, RunExists, RunMismatch
-from loopsim.hashing import hash_folder
 from loopsim.interrupt import Interrupt
 from loopsim.lock import RunLock
 from loopsim.settle import settle
 from loopsim.store import artifacts
-from loopsim.store.keys import Table, key
-from loopsim.store.store import Record, Row, Store
+from loopsim.store.collect import Freed, collect, release
+from loopsim.store.keys import Table, key, parts_of
+from loopsim.store.store import Record, Store
 from loopsim.types import Outputs, Phase, PhaseKey, Progress, phase_names
 
-T = TypeVar("T")
 PhasesOf = Callable[[Config], tuple[Phase, ...]]
-STATE, ARTIFACTS, SCRATCH = "state.lmdb", "artifacts", "scratch"
-SHIPPED_WEIGHTS = Path(__file__).parent / "assets"
-
-
-def weights_folder(config: Config) -> Path:
-    """Return the folder of the parts that a config calls "shipped". Raises DataError if it is not there."""
-    folder = Path(config.base_weights) if config.base_weights else SHIPPED_WEIGHTS
-    if SHIPPED in named_parts(config).values() and not (folder / "generator").is_dir():
-        raise DataError(f"{folder}: no base weights there; make them with `loopsim pretrain --out {folder}`")
-    return folder
-
-
-def named_parts(config: Config) -> dict[str, str]:
-    """Return every model that a config names: a folder, a file, a hub id, a library's name for it, or "shipped"."""
-    classifier = {f"classifier.{name}": checkpoint for name, checkpoint in config.classifier.checkpoints.items()}
-    named = {
-        "generator": config.generator.checkpoint,
-        "clip": config.clip.model,
-        "clip weights": config.clip.pretrained,
-        "captioner": config.captioner.model,
-        "classifier": SHIPPED if config.classifier.kind == SHIPPED else None,
-        "encoder": config.encoder.model,
-        "encoder weights": config.encoder.pretrained,
-        "detector": config.classifier.detector,
-    }
-    return {name: part for name, part in (named | classifier).items() if part is not None}
-
-
-def fingerprint_of_parts(config: Config, weights: Path) -> str:
-    """Return one hash of all base models: of the content of files and folders, and of the names of what a hub or a library holds."""
-    found = {}
-    for name, part in named_parts(config).items():
-        path = weights if part == SHIPPED else Path(part.removeprefix("local-dir:"))
-        found[name] = hash_folder(path) if path.exists() else part
-    return hashlib.blake2b(json.dumps(found, sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
-@final
-@dataclass(frozen=True)
-class PhaseContext:
-    """What one attempt at a phase may touch. Rank 0 has the store; other ranks reach it through `read`, and pictures with `reader`."""
-
-    config: Config
-    generation: int
-    phase: str
-    replicate: int
-    world: World
-    progress: Progress
-    interrupt: Interrupt
-    directory: Path
-    weights: Path
-    store: Store | None
-    reader: Store
-
-    @property
-    def device(self) -> Device:
-        """Where models compute."""
-        return choose_device(self.config.device, self.world.local_rank)
-
-    def scratch(self) -> Path:
-        """Return a folder for files that nobody misses: it is emptied when the run is opened."""
-        folder = self.directory / SCRATCH
-        folder.mkdir(exist_ok=True)
-        return folder
-
-    def read(self, question: Callable[[Store], T]) -> T:
-        """Return, on every rank, rank 0's answer of the store."""
-        return self.world.broadcast(question(self.store) if self.store is not None else None)
-
-    def write_batch(self, rows: list[Row]) -> None:
-        """Store a part of the phase's work, so that it need not be done again; only rank 0 writes. A safe point: may raise Interrupted."""
-        if self.store is not None:
-            faults.reach("batch.before")
-            self.store.write(rows)
-        self.interrupt.check()
-
-    def artifact(self, generation: int, phase: str, name: str) -> Path:
-        """Return the folder of an artifact that a finished phase left."""
-        found = self.read(lambda store: _phase_row(store, generation, phase))
-        assert found is not None, f"{phase} of generation {generation} is read before it is finished"
-        return artifacts.locate(self.directory / ARTIFACTS, found.fields["artifacts"][name])
-
-    def find_artifact(self, generation: int, phase: str, name: str) -> Path | None:
-        """Return the folder of an artifact, or None if the phase left none of that name."""
-        found = self.read(lambda store: _phase_row(store, generation, phase))
-        named = None if found is None else found.fields["artifacts"].get(name)
-        return None if named is None else artifacts.locate(self.directory / ARTIFACTS, named)
-
-    def keep(self, write: Callable[[Path], None]) -> str:
-        """Return the name of the artifact that `write` fills; rank 0 writes it."""
-        return self.world.broadcast(artifacts.put(self.directory / ARTIFACTS, write) if self.store is not None else None)
-
-    def checkpoints(self, num_steps: int) -> StoreCheckpoints:
-        """Return where this phase's training keeps its state."""
-        return StoreCheckpoints(
-            row=key(Table.CHECKPOINT, self.generation, self.phase),
-            store=self.store,
-            folder=self.directory / ARTIFACTS,
-            every=self.config.checkpoint_seconds,
-            broadcast=self.world.broadcast,
-            interrupt=self.interrupt,
-            advanced=lambda done, loss: self.progress.advanced(done, num_steps, f"loss {loss:.3f}"),
-        )
 
 
 def _manifest_hash(config: Config) -> str | None:
@@ -143,10 +40,6 @@ def _manifest_hash(config: Config) -> str | None:
         return manifest.hash
     finally:
         manifest.close()
-
-
-def _phase_row(store: Store, generation: int, phase: str) -> Record | None:
-    return store.get(key(Table.PHASE, generation, phase))
 
 
 @final
@@ -164,6 +57,7 @@ class Run:
     lock: RunLock | None
     weights: Path
     reader: Store
+    past: list[dict[str, Any]] = field(default_factory=list)
     _fingerprints: dict[PhaseKey, str] = field(default_factory=dict)
 
     @classmethod
@@ -181,7 +75,7 @@ class Run:
             lock = RunLock(directory)
             store = Store(directory / STATE, create=True)
             store.write([
-                (key(Table.META, "config"), Record(config.model_dump(mode="json"))),
+                (key(Table.META, "config"), kept_config(config, directory)),
                 (key(Table.META, "weights"), Record({"hash": fingerprint_of_parts(config, weights)})),
                 *([(key(Table.META, "manifest"), Record({"hash": manifest}))] if (manifest := _manifest_hash(config)) else []),
             ])  # fmt: skip
@@ -202,7 +96,11 @@ class Run:
         weights: Path,
     ) -> Self:
         reader = store if store is not None else Store(directory / STATE, readonly=True)
-        return cls(directory, config, world, {phase.name: phase for phase in phases(config)}, progress, interrupt, store, lock, weights, reader)
+        past = reader.get(key(Table.META, "past"))
+        entries = past.fields["entries"] if past is not None else []
+        return cls(
+            directory, config, world, {phase.name: phase for phase in phases(config)}, progress, interrupt, store, lock, weights, reader, entries
+        )
 
     @classmethod
     def open(
@@ -226,7 +124,7 @@ class Run:
                 if generations < config.generations:
                     raise RunMismatch(f"run {directory.name} has {config.generations} generations already; it can only be extended")
                 config = config.model_copy(update={"generations": generations})
-                store.write([(key(Table.META, "config"), Record(config.model_dump(mode="json")))])
+                store.write([(key(Table.META, "config"), kept_config(config, directory))])
         config = world.broadcast(config)
         weights = weights_folder(config)
         if store is not None:
@@ -257,14 +155,37 @@ class Run:
         """Return a generation's phases in order."""
         return [self.phases[name] for name in phase_names(generation, self.config.generations, self.config.evaluate.num_replicates)]
 
+    def config_at(self, generation: int, phase: str = "") -> Config:
+        """Return the config of a phase: the run's own, or, before a fork, that of the run it came from. S_{g+1} belongs to the next generation."""
+        for entry in self.past:
+            if generation + phase.startswith("generate") < entry["until"]:
+                return resolved_config(entry["config"], self.directory)
+        return self.config
+
+    def _weights_at(self, generation: int, phase: str) -> dict[str, Any]:
+        for entry in self.past:
+            if generation + phase.startswith("generate") < entry["until"]:
+                return entry["weights"]
+        found = self.reader.get(key(Table.META, "weights"))
+        assert found is not None, "written when the run was created"
+        return found.fields
+
     def fingerprint(self, generation: int, phase: Phase) -> str:
         """Return the hash of all that decides a phase's result: its name, version, settings, seed, base weights and inputs."""
         if (generation, phase.name) not in self._fingerprints:
-            inputs = [self.fingerprint(g, self.phases[name]) for g, name in phase.inputs(self.config, generation)]
-            assert self.store is not None, "only rank 0 takes fingerprints"
-            weights = self.store.get(key(Table.META, "weights"))
-            assert weights is not None, "written when the run was created"
-            content = [phase.name, phase.version, self.config.seed, phase.settings(self.config, generation), weights.fields, inputs]
+            config = self.config_at(generation, phase.name)
+            inputs = [self.fingerprint(g, self.phases[name]) for g, name in phase.inputs(config, generation)]
+            manifest = self.reader.get(key(Table.META, "manifest"))
+            corpus = None if manifest is None else manifest.fields["hash"]
+            content = [
+                phase.name,
+                phase.version,
+                config.seed,
+                phase.settings(config, generation),
+                self._weights_at(generation, phase.name),
+                corpus,
+                inputs,
+            ]
             text = json.dumps(content, sort_keys=True, default=str)
             self._fingerprints[generation, phase.name] = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         return self._fingerprints[generation, phase.name]
@@ -273,7 +194,7 @@ class Run:
         """Return whether a phase's row exists. Raises RunMismatch if the config or the code no longer match it."""
         answer: bool | str | None = None
         if self.store is not None:
-            row = _phase_row(self.store, generation, phase.name)
+            row = phase_row(self.store, generation, phase.name)
             answer = row is not None
             if row is not None and row.fields["fingerprint"] != self.fingerprint(generation, phase):
                 answer = (
@@ -294,16 +215,16 @@ class Run:
         yield self.context(generation, phase)
         seconds = time.time() - started
         if self.store is not None:
-            number = len(self.store.keys(key(Table.ATTEMPT)))
+            number = self.store.count(key(Table.ATTEMPT))
             note = {"generation": generation, "phase": phase.name, "started": started, "seconds": seconds} | environment()
             self.store.write([(key(Table.ATTEMPT, number), Record(note))])
-            row = _phase_row(self.store, generation, phase.name)
+            row = phase_row(self.store, generation, phase.name)
             self.progress.phase_finished(generation, phase.name, row.fields["facts"] if row else {}, seconds)
 
     def context(self, generation: int, phase: Phase) -> PhaseContext:
         """Return what a phase may touch."""
         return PhaseContext(
-            self.config,
+            self.config_at(generation, phase.name),
             generation,
             phase.name,
             phase.replicate,
@@ -322,15 +243,32 @@ class Run:
             row = Record({
                 "fingerprint": self.fingerprint(context.generation, self.phases[context.phase]),
                 "artifacts": dict(outputs.artifacts),
+                "files": {part: artifacts.listing(self.directory / ARTIFACTS / name) for part, name in outputs.artifacts.items()},
                 "facts": dict(outputs.facts),
             })  # fmt: skip
             checkpoint_key = key(Table.CHECKPOINT, context.generation, context.phase)
             checkpoint = self.store.get(checkpoint_key)
             faults.reach("phase.finish")
             self.store.write([*outputs.rows, (key(Table.PHASE, context.generation, context.phase), row)], [checkpoint_key])
+            faults.reach("phase.finished")
             if checkpoint is not None:
                 artifacts.remove(self.directory / ARTIFACTS, checkpoint.fields["artifact"])
+            if context.phase == "commit" and self.config.keep != "all":
+                self.collect()
         self.world.wait()
+
+    def collect(self) -> list[Freed]:
+        """Let go what the config's retention does not keep, and delete what no row names."""
+        assert self.store is not None, "only rank 0 collects"
+        phases = finished_phases(self.store)
+        release(self.store, phases, self.config.keep, self.config.generations)
+        return collect(self.directory / ARTIFACTS, self.store, phases)
+
+    def other_machine(self) -> list[str]:
+        """Return what differs here from where the run's last attempt was made: another library version, number of threads or device changes bits."""
+        numbers = self.reader.keys(key(Table.ATTEMPT))
+        last = self.reader.get(numbers[-1]) if numbers else None
+        return [] if last is None else what_changed(last.fields, environment())
 
 
 def stored_config(store: Store, directory: Path) -> Config:
@@ -338,7 +276,23 @@ def stored_config(store: Store, directory: Path) -> Config:
     row = store.get(key(Table.META, "config"))
     if row is None:
         raise CorruptRun(f"run {directory} has no config: it was killed while it was made; delete it and start again")
-    return config_from_tree(row.fields, f"run {directory.name}")
+    return resolved_config(row.fields, directory)
+
+
+def resolved_config(fields: Mapping[str, Any], directory: Path) -> Config:
+    """Return the config that a row keeps, with the manifest's default place filled in."""
+    config = config_from_tree(fields, f"run {directory.name}")
+    if config.data.corpus == "files" and config.data.manifest is None:
+        manifest = str(manifest_path(config.data, directory.parent))
+        return config.model_copy(update={"data": config.data.model_copy(update={"manifest": manifest})})
+    return config
+
+
+def kept_config(config: Config, directory: Path) -> Record:
+    """Return the config's row; a manifest in its default place, beside the run, is left out: a run may move with its folder."""
+    is_default = config.data.manifest == str(manifest_path(config.data.model_copy(update={"manifest": None}), directory.parent))
+    data = config.data.model_copy(update={"manifest": None}) if is_default else config.data
+    return Record(config.model_copy(update={"data": data}).model_dump(mode="json"))
 
 
 def generator_of(directory: Path, generation: int | None) -> tuple[Config, Path, int]:
@@ -361,6 +315,11 @@ def require_disk(directory: Path, needed: float) -> None:
         raise DiskFull(f"{existing} has {free / 1e6:.0f} MB free, the plan needs {needed / 1e6:.0f} MB; make room or choose --runs-dir elsewhere")
 
 
+def sound_phases(store: Store) -> dict[PhaseKey, dict[str, Any]]:
+    """Return the record of every finished phase whose row is not damaged."""
+    return {(int(parts[0]), str(parts[1])): record.fields for raw_key, record in store.sound(key(Table.PHASE)) for parts in [parts_of(raw_key)]}
+
+
 def finished_phases(store: Store) -> dict[PhaseKey, dict[str, Any]]:
     """Return every finished phase's record by (generation, phase name)."""
     found: dict[PhaseKey, dict[str, Any]] = {}
@@ -369,3 +328,11 @@ def finished_phases(store: Store) -> dict[PhaseKey, dict[str, Any]]:
         rest = raw_key[len(prefix) :]
         found[int.from_bytes(rest[:4], "big"), rest[4:-1].decode()] = record.fields
     return found
+
+
+def collect_run(directory: Path, keep: str | None = None) -> list[Freed]:
+    """Free what a run does not need (see `Run.collect`), by its config's retention or another; the caller holds the lock."""
+    with Store(directory / STATE) as store:
+        config, phases = stored_config(store, directory), finished_phases(store)
+        release(store, phases, keep or config.keep, config.generations)
+        return collect(directory / ARTIFACTS, store, phases)

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, final
 
 from loopsim.config import Config, load_config, parse_value
+from loopsim.context import STATE
 from loopsim.distributed import World
 from loopsim.errors import ConfigError, RunMismatch
 from loopsim.interrupt import Interrupt
 from loopsim.loop import run_loop
 from loopsim.numerics import make_reproducible
 from loopsim.phases import phases_of
-from loopsim.run import STATE, Run
+from loopsim.run import Run
 from loopsim.types import Silent
 
 

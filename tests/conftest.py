@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from loopsim.bases import SHIPPED_WEIGHTS
 from loopsim.config import Config, load_config
 from loopsim.distributed import World
 from loopsim.interrupt import Interrupt
@@ -15,7 +16,7 @@ from loopsim.loop import run_loop
 from loopsim.models.quiet import quiet
 from loopsim.numerics import make_reproducible
 from loopsim.phases import phases_of
-from loopsim.run import SHIPPED_WEIGHTS, Run
+from loopsim.run import Run
 from loopsim.types import Silent
 
 hypothesis.settings.register_profile("loopsim", deadline=None)  # machines are noisy: no test is about time

@@ -10,11 +10,23 @@ import loopsim
 ROOT = Path(loopsim.__file__).parent
 FLOORS = [
     {"cli", "__main__"},
-    {"budget", "fidelity", "pretrain", "auditing", "benchmark", "benchmark_training", "calibrate", "corpora", "planning"},
-    {"report", "verify", "sweep", "addition"},
+    {
+        "budget",
+        "fidelity",
+        "pretrain",
+        "auditing",
+        "benchmark",
+        "benchmark_training",
+        "benchmark_store",
+        "calibrate",
+        "corpora",
+        "planning",
+        "torture",
+    },
+    {"report", "verify", "sweep", "addition", "fork"},
     {"loop"},
     {"phases"},
-    {"run", "checkpoints", "settle", "probe"},
+    {"run", "checkpoints", "settle", "probe", "context", "bases"},
     {"data", "models", "metrics"},
     {"store"},
     {

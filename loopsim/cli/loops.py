@@ -86,6 +86,10 @@ def _run(choose: "Callable[[], Path]", config: "Config | None", generations: int
             run = Run.open(directory, world=world, phases=phases_of, progress=Silent(), interrupt=interrupt, generations=generations)
         with run:
             make_reproducible(run.config.num_threads)
+            for change in run.other_machine():
+                console.print(
+                    f"[yellow]not as in the last attempt:[/yellow] {escape(change)}; results may differ in their last bits", highlight=False
+                )
             console.print(f"run [bold]{escape(str(directory))}[/bold]: baseline and {run.config.generations} generations, {_describe(run.config)}")
             with LiveProgress(console, sum(len(run.planned(generation)) for generation in run.pending())) as live:
                 if run.store is not None:
@@ -109,8 +113,8 @@ def _settled(config: "Config", runs_dir: Path) -> "Config":
     """Return the config as the run will keep it, its models opened once; reading a corpus through for the first time shows how far it is."""
     from rich.console import Console
 
+    from loopsim.bases import weights_folder
     from loopsim.phases.parts import require_parts
-    from loopsim.run import weights_folder
     from loopsim.settle import settle
 
     with Console(stderr=True).status("opening the models") as status:

@@ -18,13 +18,13 @@ def doctor(
     from rich.console import Console
     from rich.table import Table
 
+    from loopsim.bases import named_parts
     from loopsim.budget import measure_budget
     from loopsim.config import load_config
     from loopsim.environment import environment
     from loopsim.models.quiet import quiet
     from loopsim.numerics import make_reproducible
     from loopsim.planning import planned_bytes
-    from loopsim.run import named_parts
     from loopsim.types import phase_names
 
     quiet()
@@ -71,9 +71,9 @@ def pretrain(
     make_reproducible()
     console = Console(highlight=False)
     if check:
+        from loopsim.bases import weights_folder
         from loopsim.config import Config, GenerateConfig
         from loopsim.fidelity import check_fidelity
-        from loopsim.run import weights_folder
 
         folder = out if out.exists() else weights_folder(Config())
         with Progress(console=console, transient=True) as bars:

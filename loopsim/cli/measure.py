@@ -93,6 +93,7 @@ def audit(
     from rich.progress import Progress
 
     from loopsim.auditing import audit_generator, default_prompts, read_prompts
+    from loopsim.bases import weights_folder
     from loopsim.config import Config, GeneratorConfig
     from loopsim.models import diffusion
     from loopsim.models.classifier import load_classifier
@@ -100,7 +101,7 @@ def audit(
     from loopsim.numerics import make_reproducible
     from loopsim.report.audit import audit_as_json, print_audit
     from loopsim.report.summary import find_run
-    from loopsim.run import generator_of, weights_folder
+    from loopsim.run import generator_of
 
     quiet()
     make_reproducible()
@@ -201,7 +202,7 @@ def calibrate(
 
 
 def benchmark(
-    what: Annotated[list[str] | None, typer.Argument(metavar="[metrics] [caching] [streaming]", help="Default: metrics.")] = None,
+    what: Annotated[list[str] | None, typer.Argument(metavar="[metrics] [caching] [streaming] [store]", help="Default: metrics.")] = None,
 ) -> None:
     """Measure ratios on this machine: closed forms beside definitions, encoding once beside each step, memory over many shards (minutes)."""
     from rich.console import Console
@@ -210,7 +211,8 @@ def benchmark(
     from loopsim.models.quiet import quiet
     from loopsim.numerics import make_reproducible
 
-    chosen, known = what or ["metrics"], {"metrics": _benchmark_metrics, "caching": _benchmark_caching, "streaming": _benchmark_streaming}
+    known = {"metrics": _benchmark_metrics, "caching": _benchmark_caching, "streaming": _benchmark_streaming, "store": _benchmark_store}
+    chosen = what or ["metrics"]
     for name in chosen:
         if name not in known:
             raise ConfigError(f"benchmark {name}: known are {', '.join(known)}")
@@ -250,3 +252,21 @@ def _benchmark_streaming(console: "Console") -> None:
         megabytes = ", ".join(f"{value / 1e6:.0f}" for value in values)
         spread = found.spread("reading" if name == "reading" else "training")
         console.print(f"{name} {found.num_images:,} images in {seconds:.0f} s: {megabytes} MB resident at each tenth, ± {spread:.1%} after the first")
+
+
+def _benchmark_store(console: "Console") -> None:
+    import numpy as np
+
+    from loopsim.benchmark_store import NUM_ROWS, durability_cost, generation_times, scale
+    from loopsim.benchmark_training import resident_bytes
+
+    cost = durability_cost(["generations=2", "evaluate.num_replicates=1"])
+    console.print(f"durability: {cost.writing:.1f} s of a pocket loop's {cost.seconds:.1f} s ({cost.share:.1%})")
+    found = scale(resident_bytes)
+    before, after = (value / 1e6 for value in found.resident)
+    console.print(
+        f"a run of {NUM_ROWS:,} samples: opened in {found.opening:.3f} s, {found.reads:,.0f} random reads/s, {before:.0f} -> {after:.0f} MB resident"
+    )
+    seconds = generation_times(50, ["evaluate.num_resamples=50", "evaluate.num_replicates=1"])
+    early, late = float(np.median(seconds[2:12])), float(np.median(seconds[41:]))
+    console.print(f"oracle loop: {early:.3f} s a generation at g = 2 to 11, {late:.3f} s at g = 41 to 50 ({late / early - 1:+.1%})")

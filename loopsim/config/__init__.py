@@ -15,7 +15,7 @@ from loopsim.config.data import (
     TableConfig,
     WebDatasetSource,
 )
-from loopsim.config.load import PRESETS, config_from_tree, known_keys, load_config, parse_value
+from loopsim.config.load import PRESETS, config_from_tree, known_keys, load_config, override_config, parse_value
 from loopsim.config.loop import ComposeConfig, Config, EvaluateConfig, MetricName
 from loopsim.config.models import (
     SHIPPED,
@@ -35,5 +35,5 @@ __all__ = [
     "PRESETS", "SHIPPED", "CaptionerConfig", "ClassifierConfig", "ClipConfig", "CocoSource", "ComposeConfig", "Config", "DataConfig", "DeviceConfig",
     "EncoderConfig", "EvaluateConfig", "FairFaceSource", "FinetuneConfig", "FolderSource", "GenerateConfig", "GeneratorConfig", "MetricName",
     "OpenMojiConfig", "PhaseSource", "Profession", "SavedDatasetSource", "Section", "SkinType", "Source", "TableConfig", "Thing", "TrainConfig",
-    "WebDatasetSource", "config_from_tree", "known_keys", "load_config", "parse_value",
+    "WebDatasetSource", "config_from_tree", "known_keys", "load_config", "override_config", "parse_value",
 ]  # fmt: skip

@@ -52,6 +52,14 @@ def config_from_tree(tree: Mapping[str, Any], source: str) -> Config:
         raise ConfigError("\n".join(_explain(source, dict(item)) for item in error.errors(include_url=False))) from error
 
 
+def override_config(config: Config, overrides: Iterable[str]) -> Config:
+    """Return a config changed by `key=value` overrides. Raises ConfigError as `load_config` does."""
+    tree = config.model_dump(mode="json", exclude_none=True)
+    for override in overrides:
+        _override(tree, override)
+    return config_from_tree(tree, "--set")
+
+
 def _copied(tree: Any) -> Any:
     return {key: _copied(value) for key, value in tree.items()} if isinstance(tree, dict) else tree
 

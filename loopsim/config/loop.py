@@ -74,13 +74,17 @@ class EvaluateConfig(Section):
 
 @final
 class Config(Section):
-    """One loop. `base_weights` is the folder of the parts that say "shipped", as `loopsim pretrain` makes it; by default loopsim's own."""
+    """One loop. `base_weights` is the folder of the parts that say "shipped", as `loopsim pretrain` makes it; by default loopsim's own.
+
+    `keep`: whose generations' weights stay on disk: all, last (what the loop needs to go on), or every:N beside it.
+    """
 
     seed: Count = 0
     generations: Count = 5
     num_threads: PositiveInt | None = None
     checkpoint_seconds: PositiveFloat = 30.0
     base_weights: str | None = None
+    keep: Annotated[str, Field(pattern=r"^(all|last|every:[1-9]\d*)$")] = "all"
     data: DataConfig = DataConfig()
     compose: ComposeConfig = ComposeConfig()
     generator: GeneratorConfig = GeneratorConfig()

@@ -16,13 +16,18 @@ from loopsim.types import REPLICATED, Phase, PhaseKey, replica
 
 def _sections(*names: str) -> Any:
     """Return a `settings` function that gives whole sections of the config."""
-    return lambda config, generation: {name: getattr(config, name).model_dump(mode="json") for name in names}
+    return lambda config, generation: {name: _data(config) if name == "data" else getattr(config, name).model_dump(mode="json") for name in names}
+
+
+def _data(config: Config) -> Any:
+    # Where the manifest lies decides nothing; what is in it is a part of every fingerprint.
+    return config.data.model_dump(mode="json", exclude={"manifest", "expected"})
 
 
 def _compose_settings(config: Config, generation: int) -> Any:
     # Only this generation's α counts: a schedule may be extended along with the run.
     settings = config.compose.model_dump(mode="json") | {"alpha": config.compose.alpha_at(max(generation, 1))}
-    return {"compose": settings, "data": config.data.model_dump(mode="json")}
+    return {"compose": settings, "data": _data(config)}
 
 
 def _generate_settings(config: Config, generation: int) -> Any:

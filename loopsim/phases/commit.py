@@ -1,6 +1,6 @@
 """commit: seal the generation."""
 
-from loopsim.run import PhaseContext
+from loopsim.context import PhaseContext
 from loopsim.store.keys import SEALED
 from loopsim.types import Outputs
 

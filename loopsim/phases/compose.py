@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from loopsim.config import ComposeConfig
+from loopsim.context import PhaseContext
 from loopsim.phases.dataset import kept_samples
 from loopsim.rng import numpy_generator
-from loopsim.run import PhaseContext
 from loopsim.store.keys import Table, key
 from loopsim.store.store import Record, Store
 from loopsim.types import Outputs
@@ -71,12 +71,14 @@ def select_sources(config: ComposeConfig, num_slots: int, generation: int, kept:
 def compose(context: PhaseContext) -> Outputs:
     """Store one row for each position of D_g."""
     config, generation = context.config, context.generation
-    kept = context.read(lambda store: _kept(store, generation))
+    kept = context.read(lambda store: _kept(store, config.compose, generation))
     sources = select_sources(config.compose, config.data.counts()["train"], generation, kept, config.seed)
     rows = [(key(Table.DATASET, generation, position), Record(dict(source))) for position, source in enumerate(sources)]
     num_real = sum(source["source"] == "real" for source in sources)
     return Outputs(rows, facts={"num_images": len(sources), "num_real": num_real, "num_synthetic": len(sources) - num_real})
 
 
-def _kept(store: Store, generation: int) -> dict[int, list[int]]:
-    return {k: kept_samples(store, k) for k in range(1, generation + 1)}
+def _kept(store: Store, config: ComposeConfig, generation: int) -> dict[int, list[int]]:
+    # Only what the policy uses is read: a generation's time must not grow with those before it.
+    first = 1 if config.policy in ("accumulate", "accumulate_subsample") else max(1, generation)
+    return {k: kept_samples(store, k) for k in range(first, generation + 1)}

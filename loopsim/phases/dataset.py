@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from loopsim.config import Config
+from loopsim.context import PhaseContext
 from loopsim.data.corpus import Corpus, Record
 from loopsim.data.files import open_files
 from loopsim.data.openmoji import OpenMojiCorpus
 from loopsim.rng import numpy_generator
-from loopsim.run import PhaseContext
 from loopsim.store.keys import Table, index_of, key
 from loopsim.store.store import Record as Row
 from loopsim.store.store import Store

@@ -8,13 +8,13 @@ from typing import Any, final
 import numpy as np
 
 from loopsim import faults
+from loopsim.context import PhaseContext
 from loopsim.data.corpus import Corpus
 from loopsim.models import diffusion
 from loopsim.models.diffusion import Diffusion
 from loopsim.phases.dataset import encode_picture, open_corpus
 from loopsim.phases.parts import base_diffusion
 from loopsim.rng import numpy_generator
-from loopsim.run import PhaseContext
 from loopsim.store.keys import Table, index_of, key
 from loopsim.store.store import Record, Row
 from loopsim.types import replica

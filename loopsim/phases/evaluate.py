@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from loopsim.context import PhaseContext
 from loopsim.phases.evaluation import WITH_MODEL, Evaluation, Measured
 from loopsim.phases.measures import MEASURES, OF_MODELS
-from loopsim.run import PhaseContext
 from loopsim.store.keys import Part, Table, key
 from loopsim.store.store import Record, Row
 from loopsim.types import Outputs

@@ -8,6 +8,7 @@ from typing import Any, Literal, final
 import numpy as np
 import torch
 
+from loopsim.context import PhaseContext
 from loopsim.data.captions import with_article
 from loopsim.data.corpus import Corpus, Split
 from loopsim.data.corpus import Record as CorpusRecord
@@ -20,7 +21,6 @@ from loopsim.phases.dataset import TrainingSet, decode_picture, load_samples, lo
 from loopsim.phases.drawing import draw_missing, open_generator
 from loopsim.phases.parts import frozen_clip, label_pictures, pinned_classifier, trained_captioner, trained_clip
 from loopsim.rng import numpy_generator, seed_for
-from loopsim.run import PhaseContext
 from loopsim.store.keys import Table, key
 
 # Resamples of a large set are fewer: their weights shall not take more memory than this many numbers.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from loopsim.config import FinetuneConfig
+from loopsim.context import PhaseContext
 from loopsim.models import diffusion
 from loopsim.models.encodings import Encodings
 from loopsim.models.objectives import objective_of
@@ -12,7 +13,6 @@ from loopsim.models.training import Schedule, fit
 from loopsim.phases.dataset import TrainingSet, load_training_set
 from loopsim.phases.parts import base_diffusion, seed_weights
 from loopsim.rng import epoch_batches, numpy_generator, torch_generator
-from loopsim.run import PhaseContext
 from loopsim.types import Outputs
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from loopsim.config import Config, GenerateConfig
+from loopsim.context import PhaseContext
 from loopsim.models.decoding import Decoding
 from loopsim.phases.compose import num_needed, slot_order
 from loopsim.phases.dataset import load_samples, load_training_set, open_corpus
 from loopsim.phases.drawing import draw_missing, open_generator
 from loopsim.phases.parts import trained_captioner, trained_clip
 from loopsim.rng import numpy_generator, seed_for
-from loopsim.run import PhaseContext
 from loopsim.store.keys import Table, key
 from loopsim.store.store import Record
 from loopsim.types import Outputs

@@ -8,7 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from loopsim.bases import named_parts
 from loopsim.config import SHIPPED, CaptionerConfig, ClipConfig, Config
+from loopsim.context import PhaseContext
 from loopsim.device import Device, choose_device
 from loopsim.errors import DataError
 from loopsim.models import diffusion
@@ -30,7 +32,6 @@ from loopsim.models.image_to_text import build_transformer, load_image_to_text, 
 from loopsim.models.people import PeopleDetector, load_detector
 from loopsim.phases.dataset import open_corpus, read_records
 from loopsim.rng import seed_for
-from loopsim.run import PhaseContext, named_parts
 from loopsim.types import replica
 
 CALIBRATION_PICTURES = 2000

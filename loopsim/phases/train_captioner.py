@@ -3,13 +3,13 @@
 from torch import Tensor
 
 from loopsim.ahead import Ahead
+from loopsim.context import PhaseContext
 from loopsim.models.captioner import Captioner
 from loopsim.models.clip import Clip
 from loopsim.models.training import Schedule, fit
 from loopsim.phases.dataset import load_training_set
 from loopsim.phases.parts import base_captioner, seed_weights, trained_captioner, trained_clip
 from loopsim.rng import epoch_batches
-from loopsim.run import PhaseContext
 from loopsim.types import Outputs
 
 

@@ -3,12 +3,12 @@
 from torch import Tensor
 
 from loopsim.ahead import Ahead
+from loopsim.context import PhaseContext
 from loopsim.models.clip import Clip, contrastive_loss
 from loopsim.models.training import Schedule, fit
 from loopsim.phases.dataset import load_training_set
 from loopsim.phases.parts import base_clip, seed_weights, trained_clip
 from loopsim.rng import epoch_batches
-from loopsim.run import PhaseContext
 from loopsim.types import Outputs
 
 

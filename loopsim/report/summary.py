@@ -10,7 +10,7 @@ import numpy as np
 from loopsim.data.openmoji import ATTRIBUTION
 from loopsim.errors import ConfigError, LoopsimError, RunNotFound
 from loopsim.metrics.drift import drift, with_verdicts
-from loopsim.store.keys import Table, key
+from loopsim.store.keys import Table, key, parts_of
 from loopsim.store.store import Record, Store
 from loopsim.types import phase_names
 
@@ -177,9 +177,13 @@ def run_state(directory: Path) -> RunState:
         config = store.get(key(Table.META, "config"))
         if config is None:
             raise RunNotFound(f"{directory}: killed while it was made; delete it and start again")
-        prefix = key(Table.PHASE)
-        done = {(int.from_bytes(k[len(prefix) : len(prefix) + 4], "big"), k[len(prefix) + 4 : -1].decode()) for k in store.keys(prefix)}
-        num_samples = len(store.keys(key(Table.SAMPLE)))
+        done, num_samples = set(), 0
+        for raw_key, record in store.scan(key(Table.PHASE)):
+            parts = parts_of(raw_key)
+            done.add((int(parts[0]), str(parts[1])))
+            num_samples += record.fields["facts"].get("num_candidates", 0)
+        # Finished generations say how many they drew; only the one under way is counted.
+        num_samples += store.count(key(Table.SAMPLE, 1 + sum(name == "generate" for _, name in done)))
     planned, replicates = config.fields["generations"], config.fields["evaluate"]["num_replicates"]
     todo = [(g, phase) for g in range(planned + 1) for phase in phase_names(g, planned, replicates) if (g, phase) not in done]
     return RunState(

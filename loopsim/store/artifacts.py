@@ -3,15 +3,18 @@
 Written under a temporary name, synced, renamed, synced: an artifact is there whole or not at all. One that no row names is garbage.
 """
 
+import errno
 import os
 import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from loopsim import faults
-from loopsim.errors import CorruptRun
-from loopsim.hashing import hash_folder
+from loopsim.errors import CorruptRun, storage_error
+from loopsim.hashing import hash_file, hash_folder
 
 
 def _sync(path: Path) -> None:
@@ -23,34 +26,52 @@ def _sync(path: Path) -> None:
 
 
 def put(artifacts: Path, write: Callable[[Path], None]) -> str:
-    """Have `write` fill a new folder, make it durable under `artifacts`, and return its name, the hash of its content."""
-    artifacts.mkdir(exist_ok=True)
+    """Have `write` fill a new folder, make it durable under `artifacts`, and return its name, the hash of its content.
+
+    Raises DiskFull, RunVanished or StorageFailed if the file system refuses; what was written so far is removed then.
+    """
     temporary = artifacts / f"tmp-{uuid.uuid4().hex}"
     try:
+        if not artifacts.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(artifacts.parent))
+        artifacts.mkdir(exist_ok=True)
+        faults.reach("artifact.write")
         write(temporary)
-        faults.reach("artifact.written")
+        faults.reach("artifact.fsync.before")
         for path in temporary.rglob("*"):
             _sync(path)
         _sync(temporary)
+        faults.reach("artifact.fsync.after")
         name = hash_folder(temporary)
         faults.reach("artifact.rename.before")
         if (artifacts / name).exists():
             shutil.rmtree(temporary)  # the same content is there already
         else:
             temporary.rename(artifacts / name)
-    except BaseException:
+        faults.reach("artifact.rename.after")
+        _sync(artifacts)
+        faults.reach("artifact.durable")
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise storage_error(error, artifacts, artifacts.parent.name) from error
+    except Exception:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _sync(artifacts)
-    faults.reach("artifact.rename.after")
     return name
+
+
+def listing(folder: Path) -> dict[str, str]:
+    """Return the hash of each of a folder's files, by relative path."""
+    return {path.relative_to(folder).as_posix(): hash_file(path).hex()[:32] for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def locate(artifacts: Path, name: str) -> Path:
     """Return an artifact's folder. Raises CorruptRun if it is missing."""
     folder = artifacts / name
     if not folder.is_dir():
-        raise CorruptRun(f"artifact {folder} is missing, but the run names it; restore it, or start the run anew")
+        raise CorruptRun(
+            f"artifact {folder} is missing, but the run names it; restore it, or drop back to what is sound: `loopsim repair {artifacts.parent.name}`"
+        )
     return folder
 
 
@@ -59,10 +80,17 @@ def remove(artifacts: Path, name: str) -> None:
     shutil.rmtree(artifacts / name, ignore_errors=True)
 
 
-def damage(artifacts: Path, name: str) -> str | None:
-    """Return what is wrong with an artifact, or None if its content still hashes to its name."""
+def damage(artifacts: Path, name: str, files: dict[str, str] | None = None) -> str | None:
+    """Return what is wrong with an artifact, or None if its content still hashes to its name; with its `listing` the files are named."""
     try:
-        found = hash_folder(locate(artifacts, name))
+        folder = locate(artifacts, name)
+        if hash_folder(folder) == name:
+            return None
     except CorruptRun as error:
         return str(error)
-    return None if found == name else f"artifact {artifacts / name} is damaged: its content hashes to {found}"
+    except OSError as error:
+        return f"artifact {artifacts / name} cannot be read: {error}"
+    now = listing(folder) if files else {}
+    wrong = [path for path in sorted({*(files or {}), *now}) if (files or {}).get(path) != now.get(path)]
+    where = f": {', '.join(wrong[:5])}" if wrong else ""
+    return f"artifact {artifacts / name} is damaged{where}"

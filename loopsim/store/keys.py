@@ -7,7 +7,7 @@ MAX_KEY_BYTES = 511
 
 
 class Table(StrEnum):
-    """Every kind of row. The last two are bookkeeping of one machine's work and are left out of the digest."""
+    """Every kind of row. The last three are bookkeeping of one machine's work and are left out of the digest."""
 
     META = "meta"  # name
     PHASE = "phase"  # generation, phase
@@ -23,12 +23,19 @@ class Table(StrEnum):
     ADDED_ITEMS = "added_items"  # generation, name
     CHECKPOINT = "checkpoint"  # generation, phase: where an unfinished training stands
     ATTEMPT = "attempt"  # number: when, where and by whom work was done
+    RELEASED = "released"  # generation, phase: its weights were let go by the config's retention
 
 
 # What belongs to generation g alone, and is sealed when it is committed: its data and what was measured. Not the audit's pictures: a metric that is
 # added later may be the first to draw them.
 SEALED = (Table.DATASET, Table.SAMPLE, Table.CURATION, Table.METRIC, Table.ITEMS)
-VOLATILE = (Table.CHECKPOINT, Table.ATTEMPT)
+VOLATILE = (Table.CHECKPOINT, Table.ATTEMPT, Table.RELEASED)
+# The kinds of a key's parts after its table: i is an integer, s a string.
+SHAPES = {
+    Table.META: "s", Table.PHASE: "is", Table.DATASET: "ii", Table.SAMPLE: "ii", Table.CURATION: "ii", Table.AUDIT: "ii", Table.METRIC: "iss",
+    Table.ITEMS: "is", Table.REPLICATE: "iss", Table.REPLICATE_AUDIT: "ii", Table.ADDED: "iss", Table.ADDED_ITEMS: "is", Table.CHECKPOINT: "is",
+    Table.ATTEMPT: "i", Table.RELEASED: "is",
+}  # fmt: skip
 
 
 def key(table: Table, *parts: Part) -> bytes:
@@ -52,7 +59,29 @@ def index_of(raw: bytes) -> int:
     return int.from_bytes(raw[-4:], "big")
 
 
+def parts_of(raw: bytes) -> list[Part]:
+    """Return a key's parts after its table. Raises ValueError if it has not the shape of its table's keys."""
+    rest = raw.split(b"\0", 1)[1]
+    parts: list[Part] = []
+    for kind in SHAPES[table_of(raw)]:
+        if kind == "i":
+            if len(rest) < 4:
+                raise ValueError(f"key {raw!r} is cut short")
+            parts.append(int.from_bytes(rest[:4], "big"))
+            rest = rest[4:]
+        else:
+            text, end, rest = rest.partition(b"\0")
+            if not end:
+                raise ValueError(f"key {raw!r} is cut short")
+            parts.append(text.decode())
+    if rest:
+        raise ValueError(f"key {raw!r} is too long")
+    return parts
+
+
 def readable(raw: bytes) -> str:
-    """Return a key for people: the table, then what can be read of its parts."""
-    table, _, rest = raw.partition(b"\0")
-    return f"{table.decode(errors='replace')}/{rest.hex()}" if rest else table.decode(errors="replace")
+    """Return a key for people: table and parts, "sample/2/17"; of a key that is damaged itself what can be shown of it."""
+    try:
+        return "/".join([str(table_of(raw)), *map(str, parts_of(raw))])
+    except (ValueError, IndexError, KeyError):
+        return ascii(raw)

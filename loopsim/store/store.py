@@ -15,8 +15,8 @@ from typing import Any, Self, final
 import lmdb
 
 from loopsim import faults
-from loopsim.errors import CorruptRun, DiskFull, RunNotFound
-from loopsim.store.keys import VOLATILE, Table, key, readable, table_of
+from loopsim.errors import CorruptRun, RunNotFound, RunVanished, storage_error
+from loopsim.store.keys import VOLATILE, Table, key, parts_of, readable, table_of
 
 SCHEMA_VERSION = 2  # 2: metric rows name their section and baseline; dataset rows their slot
 _HASH_BYTES = 16
@@ -70,9 +70,11 @@ class Store:
         try:
             size = max(_MAP_SIZE, 2 * (path / "data.mdb").stat().st_size) if not create else _MAP_SIZE
             self._env = lmdb.open(str(path), map_size=size, readonly=readonly, create=create, sync=True, readahead=False)
-        except lmdb.DiskError as error:
-            raise DiskFull(f"{path}: {error}; make room and try again") from error
+        except (lmdb.DiskError, lmdb.ReadonlyError, OSError) as error:
+            raise storage_error(error, path, path.parent.name) from error
         except lmdb.Error as error:
+            if any(word in str(error) for word in ("No space", "Read-only", "Permission", "Input/output")):
+                raise storage_error(error, path, path.parent.name) from error
             raise CorruptRun(f"{path}: LMDB cannot open it: {error}") from error
 
     def __enter__(self) -> Self:
@@ -108,6 +110,20 @@ class Store:
                 yield raw_key, decode(raw_key, cursor.value())
                 found = cursor.next()
 
+    def sound(self, prefix: bytes) -> Iterator[Row]:
+        """Yield the rows of a prefix whose checksums are right; damaged ones are passed over."""
+        for raw_key in self.keys(prefix):
+            try:
+                record = self.get(raw_key)
+            except CorruptRun:
+                continue
+            if record is not None:
+                yield raw_key, record
+
+    def count(self, prefix: bytes) -> int:
+        """Return how many keys begin with `prefix`, without reading their values."""
+        return len(self.keys(prefix))
+
     def keys(self, prefix: bytes) -> list[bytes]:
         """Return the keys that begin with `prefix`, in order, without reading their values."""
         with self._begin() as transaction, transaction.cursor() as cursor:
@@ -121,6 +137,8 @@ class Store:
         """Put all rows and delete the others' keys in one durable transaction."""
         encoded = [(raw_key, encode(raw_key, record)) for raw_key, record in rows]
         deletes = list(deletes)
+        if not (self.path / "data.mdb").exists():
+            raise RunVanished(f"{self.path} has vanished while the run was open; nothing more is written. Bring the folder back, then resume")
         while True:
             try:
                 with self._env.begin(write=True) as transaction:
@@ -132,8 +150,10 @@ class Store:
                 break
             except lmdb.MapFullError:
                 self._env.set_mapsize(2 * self._env.info()["map_size"])
-            except lmdb.DiskError as error:
-                raise DiskFull(f"{self.path}: {error}; make room, then `loopsim resume {self.path.parent.name}`") from error
+            except lmdb.Error as error:
+                raise storage_error(error, self.path, self.path.parent.name) from error
+            except OSError as error:
+                raise storage_error(error, self.path, self.path.parent.name) from error
         faults.reach("store.commit.after")
 
     def digest(self) -> str:
@@ -153,16 +173,17 @@ class Store:
                 count += 1
         return count, whole.hexdigest()
 
-    def damaged(self) -> list[str]:
-        """Return a line for each row whose checksum, schema or table is not right."""
+    def damaged(self) -> list[tuple[bytes, str]]:
+        """Return (key, what is wrong) for each row whose checksum, schema or key is not right."""
         problems = []
         with self._begin() as transaction, transaction.cursor() as cursor:
             for raw_key, value in cursor:
                 try:
                     table_of(raw_key)
                     decode(raw_key, value)
-                except ValueError:
-                    problems.append(f"row {readable(raw_key)} belongs to no table that this loopsim knows")
+                    parts_of(raw_key)
+                except (ValueError, KeyError):
+                    problems.append((raw_key, f"row {readable(raw_key)} belongs to no table that this loopsim knows"))
                 except CorruptRun as error:
-                    problems.append(str(error))
+                    problems.append((raw_key, str(error)))
         return problems
