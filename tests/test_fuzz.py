@@ -28,7 +28,8 @@ from loopsim.report.corpus import CorpusSummary, SplitSummary, print_corpus
 NUM_INPUTS = int(os.environ.get("LOOPSIM_FUZZ", "300"))
 SPICES = [
     b"\x00", b"\x1b[31m", b"[bold red]", b"<script>", b'"', b"'", b"{", b"}", b"[" * 2000, b"]", b",", b"\n", b"\r", b"\t", b"../", b"/etc/passwd",
-    b"null", b"NaN", b"1e999", b"-1", b"99999999999999999999", b"\xff\xfe", b"\xed\xa0\x80", "\u202e".encode(), b"true", b"{}", b"[]", b"\\u0000", b"=", b"#",
+    b"null", b"NaN", b"1e999", b"-1",
+    b"99999999999999999999", b"\xff\xfe", b"\xed\xa0\x80", "\u202e".encode(), b"true", b"{}", b"[]", b"\\u0000", b"=", b"#",
     b'"""', b"Male", b"A" * 5000, b"word " * 1500,
 ]  # fmt: skip
 

@@ -72,7 +72,7 @@ def _read_toml(source: str) -> dict[str, Any]:
         raise ConfigError(f"{source}: no such config file{hint}")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 
 
@@ -80,7 +80,7 @@ def parse_value(text: str) -> Any:
     """Return a value as TOML writes it; a bare word is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
 
 

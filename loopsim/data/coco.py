@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from loopsim.config import CocoSource
-from loopsim.data.items import BadLabel, BadRow, Item, Reading, Values, clean_captions, inside, label_of, read_json, read_rows, require
+from loopsim.data.items import BadLabel, BadRow, Item, Reading, Values, clean_captions, inside, is_file, label_of, read_json, read_rows, require
 from loopsim.data.labels import agreed
 from loopsim.data.pictures import Place
 from loopsim.errors import DataError
@@ -99,7 +99,7 @@ def read_coco(source: CocoSource, values: Values) -> Iterator[Reading]:
         if not name or None in candidates:
             yield BadRow(f"image {key}", f"{name[:80]!r} is no file name within the image folders")
             continue
-        path = next((p for p in candidates if p is not None and p.is_file()), candidates[0])
+        path = next((p for p in candidates if p is not None and is_file(p)), candidates[0])
         try:
             yield Item(key, Place(str(path)), clean_captions(captions), labels.get(key, {}))
         except BadLabel as error:

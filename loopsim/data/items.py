@@ -3,6 +3,7 @@
 import csv
 import difflib
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -90,9 +91,14 @@ def inside(folder: Path, name: str) -> Path | None:
     return None if path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name else folder / path
 
 
+def is_file(path: Path | str) -> bool:
+    """Return whether a file of that name is there; a name that no file can have (too long, a zero in it) is none."""
+    return os.path.isfile(path)
+
+
 def require(path: Path, what: str) -> Path:
     """Return a path that is there. Raises DataError naming what was looked for."""
-    if not path.exists():
+    if not os.path.exists(path):
         raise DataError(f"{path}: no such {what}; relative paths start from the folder that loopsim is called in")
     return path
 

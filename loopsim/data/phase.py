@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from loopsim.config import PhaseSource
-from loopsim.data.items import BadLabel, BadRow, Item, Reading, Values, clean_captions, inside, label_of, read_json, require
+from loopsim.data.items import BadLabel, BadRow, Item, Reading, Values, clean_captions, inside, is_file, label_of, read_json, require
 from loopsim.data.labels import agreed, attribute_name
 from loopsim.data.pictures import Place
 from loopsim.errors import DataError
@@ -51,9 +51,9 @@ def _box(region: Any) -> tuple[float, float, float, float] | None:
 
 def _picture(folder: Path, image_id: str) -> Path | None:
     path = inside(folder, image_id)
-    if path is None or path.is_file():
+    if path is None or is_file(path):
         return path
-    return next((p for suffix in (".jpg", ".png", ".jpeg") if (p := folder / f"{image_id}{suffix}").is_file()), path)
+    return next((p for suffix in (".jpg", ".png", ".jpeg") if is_file(p := folder / f"{image_id}{suffix}")), path)
 
 
 def read_phase(source: PhaseSource, values: Values) -> Iterator[Reading]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from loopsim.config import SavedDatasetSource
-from loopsim.data.items import BadLabel, BadRow, Item, Reading, Values, clean_captions, labels_of, require
+from loopsim.data.items import BadLabel, BadRow, Item, Reading, Values, clean_captions, is_file, labels_of, require
 from loopsim.data.pictures import ROW, Place
 from loopsim.errors import DataError
 
@@ -36,7 +36,7 @@ def picture_bytes(value: Any) -> bytes:
     if isinstance(value, dict) and value.get("bytes"):
         return value["bytes"]
     path = value.get("path") if isinstance(value, dict) else None
-    if path and Path(path).is_file():
+    if path and is_file(path):
         return Path(path).read_bytes()
     raise DataError(f"a row of the saved dataset has no picture (path {path!r})")
 

@@ -13,7 +13,7 @@ from typing import Any
 from braceexpand import braceexpand
 
 from loopsim.config import WebDatasetSource
-from loopsim.data.items import Absent, BadLabel, BadRow, Item, Reading, Values, clean_captions, labels_of, require
+from loopsim.data.items import Absent, BadLabel, BadRow, Item, Reading, Values, clean_captions, is_file, labels_of, require
 from loopsim.data.pictures import FORMATS, MAX_BYTES, Place
 from loopsim.errors import DataError
 
@@ -45,10 +45,10 @@ def shard_paths(shards: str | tuple[str, ...]) -> list[str]:
 def read_webdataset(source: WebDatasetSource, values: Values) -> Iterator[Reading]:
     """Yield an item for each sample that has a picture."""
     paths = shard_paths(source.shards)
-    if not any(Path(path).is_file() for path in paths):
+    if not any(is_file(path) for path in paths):
         raise DataError(f"{paths[0]}: no such shard, nor any of {len(paths) - 1} others; relative paths start from the folder loopsim runs in")
     for path in paths:
-        if Path(path).is_file():
+        if is_file(path):
             yield from read_shard(Path(path), source, values)
         else:
             yield Absent(path)
