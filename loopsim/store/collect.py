@@ -20,11 +20,12 @@ class Freed:
 
 
 def kept_generations(keep: str, last_committed: int, generations: int) -> set[int]:
-    """Return the generations whose weights a policy keeps: the newest committed one and all that follow are always kept, for the loop goes on there.
+    """Return the generations whose weights a policy keeps. The two newest committed ones and all that follow always stay: the loop goes on there.
 
     `keep`: all, last, or every:N (each N-th generation, counted from the baseline).
     """
-    following = set(range(max(0, last_committed), generations + 1))
+    # A finished run that is extended fine-tunes its last generation, which goes on from the weights of the one before.
+    following = set(range(max(0, last_committed - 1), generations + 1))
     if keep == "all":
         return set(range(generations + 1))
     every = int(keep.removeprefix("every:")) if keep.startswith("every:") else 0
