@@ -31,6 +31,7 @@ class Interrupt:
     def _handle(self, number: int, _: FrameType | None) -> None:
         if self.requested is not None:
             # Nothing is tidied up: a finished phase is durable, and an unfinished one resumes as after any kill.
+            os.write(2, b"\x1b[?25h" if os.isatty(2) else b"")  # a progress display hides the cursor
             os.write(2, b"\nloopsim: stopped at once; `loopsim resume` goes on from what is saved\n")
             os._exit(128 + number)
         self.requested = signal.Signals(number)

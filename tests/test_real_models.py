@@ -463,6 +463,5 @@ def test_the_plan_command_prints_a_table(tmp_path: Path) -> None:
     done = loopsim("plan", str(CONFIGS / "paper_coco.toml"), "--runs-dir", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "113,287 train images" in done.stdout.replace("\n", " ")
-    unknown = loopsim("plan", str(CONFIGS / "own_folder.toml"), "--runs-dir", str(tmp_path))
-    assert unknown.returncode == 2
-    assert "data.expected" in unknown.stderr
+    with pytest.raises(ConfigError, match=r"data\.expected"):
+        plan(load_config(str(CONFIGS / "own_folder.toml")), tmp_path, "test", 1e12)

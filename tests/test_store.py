@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopsim import faults
-from loopsim.errors import CorruptRun, RunNotFound
+from loopsim.errors import CorruptRun, RunNotFound, StorageFailed
 from loopsim.store import artifacts
 from loopsim.store.keys import Table, index_of, key
 from loopsim.store.store import Record, Store, decode, encode
@@ -104,7 +104,7 @@ def test_equal_artifacts_are_one(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("point", ["artifact.written", "artifact.rename.before"])
+@pytest.mark.parametrize("point", ["artifact.fsync.before", "artifact.rename.before"])
 def test_an_artifact_that_was_not_finished_is_not_there(tmp_path: Path, point: str) -> None:
     def fail(reached: str, _: int) -> None:
         if reached == point:
@@ -112,7 +112,7 @@ def test_an_artifact_that_was_not_finished_is_not_there(tmp_path: Path, point: s
 
     faults.install(fail)
     try:
-        with pytest.raises(OSError, match="disk"):
+        with pytest.raises(StorageFailed, match="disk"):
             artifacts.put(tmp_path, write_weights)
     finally:
         faults.install(None)
