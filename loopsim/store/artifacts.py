@@ -44,9 +44,10 @@ def put(artifacts: Path, write: Callable[[Path], None]) -> str:
         faults.reach("artifact.fsync.after")
         name = hash_folder(temporary)
         faults.reach("artifact.rename.before")
-        if (artifacts / name).exists():
+        if (artifacts / name).exists() and damage(artifacts, name) is None:
             shutil.rmtree(temporary)  # the same content is there already
         else:
+            shutil.rmtree(artifacts / name, ignore_errors=True)  # of that name, but damaged since
             temporary.rename(artifacts / name)
         faults.reach("artifact.rename.after")
         _sync(artifacts)
