@@ -87,7 +87,7 @@ def durability_cost(overrides: list[str]) -> DurabilityCost:
 @final
 @dataclass(frozen=True)
 class Scale:
-    """A run of a million samples: seconds to open it and know where it stands, reads a second, and resident bytes before and after them."""
+    """A run of a million samples: seconds to open it and know where it stands, reads a second, and the process's own bytes before and after."""
 
     opening: float
     reads: float

@@ -258,14 +258,14 @@ def _benchmark_store(console: "Console") -> None:
     import numpy as np
 
     from loopsim.benchmark_store import NUM_ROWS, durability_cost, generation_times, scale
-    from loopsim.benchmark_training import resident_bytes
+    from loopsim.benchmark_training import private_bytes
 
     cost = durability_cost(["generations=2", "evaluate.num_replicates=1"])
     console.print(f"durability: {cost.writing:.1f} s of a pocket loop's {cost.seconds:.1f} s ({cost.share:.1%})")
-    found = scale(resident_bytes)
+    found = scale(private_bytes)
     before, after = (value / 1e6 for value in found.resident)
     console.print(
-        f"a run of {NUM_ROWS:,} samples: opened in {found.opening:.3f} s, {found.reads:,.0f} random reads/s, {before:.0f} -> {after:.0f} MB resident"
+        f"a run of {NUM_ROWS:,} samples: opened in {found.opening:.3f} s, {found.reads:,.0f} random reads/s, {before:.0f} -> {after:.0f} MB of its own"
     )
     seconds = generation_times(50, ["evaluate.num_resamples=50", "evaluate.num_replicates=1"])
     early, late = float(np.median(seconds[2:12])), float(np.median(seconds[41:]))
