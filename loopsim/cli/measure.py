@@ -265,7 +265,8 @@ def _benchmark_store(console: "Console") -> None:
     found = scale(private_bytes)
     before, after = (value / 1e6 for value in found.resident)
     console.print(
-        f"a run of {NUM_ROWS:,} samples: opened in {found.opening:.3f} s, {found.reads:,.0f} random reads/s, {before:.0f} -> {after:.0f} MB of its own"
+        f"a run of {NUM_ROWS:,} samples: opened in {found.opening:.3f} s, {found.reads:,.0f} random reads/s, "
+        f"{before:.0f} -> {after:.0f} MB of its own"
     )
     seconds = generation_times(50, ["evaluate.num_resamples=50", "evaluate.num_replicates=1"])
     early, late = float(np.median(seconds[2:12])), float(np.median(seconds[41:]))
