@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from loopsim.config import DeviceConfig
 from loopsim.errors import ConfigError
@@ -47,10 +47,6 @@ class Device:
     def scaler(self) -> torch.amp.GradScaler:
         """Return the loss scaler that float16 needs; it does nothing otherwise."""
         return torch.amp.GradScaler(self.kind, enabled=self.train_dtype == torch.float16)
-
-    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function or module compiled, if the config asks for it."""
-        return torch.compile(function) if self.compile else function
 
     def synchronize(self) -> None:
         """Return when all work that was handed to the device is done."""
@@ -113,8 +109,3 @@ def largest_batch(unit: Callable[[int], object], device: Device, limit: int) -> 
             break
         best, best_rate, size = size, rate, 2 * size
     return best
-
-
-def on(device: Device, tensor: Tensor) -> Tensor:
-    """Return a tensor on the device."""
-    return tensor.to(device.name, non_blocking=True)

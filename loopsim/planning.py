@@ -26,8 +26,7 @@ DEVICES: dict[str, float] = {
     "h200": 989, "h100": 989, "a100": 312, "l40s": 362, "a40": 150, "a10": 125, "l4": 121, "v100": 125, "t4": 65,
     "rtx4090": 165, "rtx3090": 71, "rtx6000ada": 364, "mi300x": 1307, "mi250": 362,
 }  # fmt: skip
-UTILISATION = 0.35  # of the peak that training and sampling reach in practice, unless the user knows better
-BYTES_PER_PIXEL = {"png": 1.8, "jpeg": 0.45}  # of natural pictures: lossless, and at quality 95
+BYTES_PER_PIXEL = {"png": 1.8, "jpeg": 0.45}  # of natural pictures: lossless, and at quality 95; estimates
 
 
 @final

@@ -322,12 +322,7 @@ def sound_phases(store: Store) -> dict[PhaseKey, dict[str, Any]]:
 
 def finished_phases(store: Store) -> dict[PhaseKey, dict[str, Any]]:
     """Return every finished phase's record by (generation, phase name)."""
-    found: dict[PhaseKey, dict[str, Any]] = {}
-    prefix = key(Table.PHASE)
-    for raw_key, record in store.scan(prefix):
-        rest = raw_key[len(prefix) :]
-        found[int.from_bytes(rest[:4], "big"), rest[4:-1].decode()] = record.fields
-    return found
+    return {(int(parts[0]), str(parts[1])): record.fields for raw_key, record in store.scan(key(Table.PHASE)) for parts in [parts_of(raw_key)]}
 
 
 def collect_run(directory: Path, keep: str | None = None) -> list[Freed]:

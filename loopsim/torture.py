@@ -89,7 +89,7 @@ def _has_config(directory: Path) -> bool:
 def torture(directory: Path, config: Config, num_kills: int, seed: int, report: Callable[[str], None] = lambda text: None) -> Torture:
     """Run a loop undisturbed, then again and again under SIGKILL at random instants, until `num_kills` processes have died.
 
-    Each round has a new directory and about six kills; the instant of each is uniform over an undisturbed loop's time, so resumes are killed, too.
+    Each round has a new directory and at most twelve kills, each at an instant uniform over an undisturbed loop's time: resumes are killed, too.
     Raises LoopsimError if a loop stops with an error of its own.
     """
     context = multiprocessing.get_context("forkserver")

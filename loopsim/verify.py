@@ -28,11 +28,10 @@ class Verified:
 @final
 @dataclass(frozen=True)
 class Repair:
-    """What a repair does: the problems found, the phases that are dropped and will be done again, and how many damaged rows go without a loss."""
+    """What a repair does: the problems found, the phases that are dropped and will be done again, in order."""
 
     problems: list[str]
     redo: list[PhaseKey]
-    num_dropped: int
 
 
 def _released(store: Store) -> set[PhaseKey]:
@@ -81,7 +80,7 @@ def _plan(store: Store, directory: Path) -> tuple[Repair, list[bytes]]:
     redo = [place for place in names[cut:] if place in done or any(damage.owner == place for damage in found)]
     dropped = [damage.raw_key for damage in found if damage.raw_key is not None]
     stale = [raw_key for raw_key in store.keys(b"") if _is_stale(raw_key, order, cut)] if owners else []
-    return Repair([damage.problem for damage in found], redo, len(dropped)), list(dict.fromkeys([*dropped, *stale]))
+    return Repair([damage.problem for damage in found], redo), list(dict.fromkeys([*dropped, *stale]))
 
 
 def _is_stale(raw_key: bytes, order: dict[PhaseKey, int], cut: int) -> bool:

@@ -29,7 +29,7 @@ from loopsim.addition import add_metrics
 from loopsim.config import Config, config_from_tree, override_config
 from loopsim.distributed import World
 from loopsim.environment import environment, what_changed
-from loopsim.errors import ConfigError, CorruptRun, DiskFull, RunExists, RunHeld, RunMismatch, RunVanished, StorageFailed, storage_error
+from loopsim.errors import ConfigError, CorruptRun, DiskFull, LoopsimError, RunExists, RunHeld, RunMismatch, RunVanished, StorageFailed, storage_error
 from loopsim.fork import fork_run
 from loopsim.interrupt import Interrupt
 from loopsim.lock import RunLock
@@ -417,8 +417,8 @@ def wait_for(directory: Path, num_phases: int) -> None:
             with Store(directory / "state.lmdb", readonly=True) as store:
                 if store.count(key(Table.PHASE)) >= num_phases:
                     return
-        except Exception:
-            pass
+        except LoopsimError:
+            pass  # there is no run yet
         time.sleep(0.1)
     raise AssertionError("the loop did not start")
 

@@ -12,15 +12,13 @@ from loopsim.data.labels import agreed
 from loopsim.data.pictures import Place
 from loopsim.errors import DataError
 
-LABEL_COLUMNS = ("id", "split", "bb_gender", "bb_skin", "skin")
-
 
 def read_labels(path: Path, values: Values) -> Iterator[tuple[str, dict[str, str] | BadRow]]:
     """Yield (image id, labels) of `images_val2014.csv`: `bb_gender` and `bb_skin` of the largest person, `skin` a list with one word a person.
 
     "Both" and "Unsure" are no group. Where `skin` lists people of both tones the picture has none.
     """
-    for line, row in read_rows(require(path, "table of labels"), LABEL_COLUMNS[:1]):
+    for line, row in read_rows(require(path, "table of labels"), ("id",)):
         if row is None or not str(row.get("id", "")).strip():
             yield "", BadRow(f"{path.name}, line {line}", "the line cannot be read, or has no id")
             continue

@@ -62,11 +62,6 @@ class Corpus(ABC):
         What the prompt leaves open is drawn from the corpus's own distribution given what it states, with P(woman) moved by `shift`.
         """
 
-    @property
-    @abstractmethod
-    def image_size(self) -> int:
-        """The side of its pictures, in pixels."""
-
     @abstractmethod
     def reference(self, num_items: int) -> Sequence[Record]:
         """Return up to `num_items` records of real pictures that no generation trains on, for comparison with generated ones."""

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import final
 
@@ -27,30 +27,19 @@ class FilesCorpus(Corpus):
         self.config, self.seed = config, seed
         self.manifest = Manifest(Path(config.manifest))
         self._orders: dict[Split, np.ndarray] = {}
+        self._tallies: dict[Split, Tally] = {}
         train = config.train
         self._reader = PictureReader(getattr(train, "image_column", "image"))
         self._pool = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2))
-
-    @property
-    def image_size(self) -> int:
-        return self.config.image_size
 
     def _stored(self, split: Split) -> Split:
         """Return the manifest's split that serves for one: without faces of their own, the held-out pictures do."""
         return "retrieval" if split == "faces" and self.config.faces is None else split
 
-    @cached_property
-    def _tallies(self) -> dict[Split, Tally]:
-        return {}
-
     def _tally(self, split: Split) -> Tally:
         if split not in self._tallies:
             self._tallies[split] = self.manifest.tally(split)
         return self._tallies[split]
-
-    def size(self, split: Split) -> int:
-        """Return how many items a split has."""
-        return self.manifest.size(self._stored(split))
 
     def records(self, split: Split, num_items: int, draw: int = 0) -> Sequence[Record]:
         return [self.record(f"{split}/{draw}/{index}") for index in range(num_items)]

@@ -102,10 +102,6 @@ class ManifestWriter:
         self._positions[split] += 1
         return True
 
-    def knows(self, split: Split, key: str) -> bool:
-        """Return whether an item of that key is there."""
-        return self._db.execute("SELECT 1 FROM items WHERE split = ? AND key = ?", (split, key)).fetchone() is not None
-
     def num_values(self, split: Split) -> dict[str, int]:
         """Return how many different values each attribute has."""
         query = "SELECT each.key, count(DISTINCT each.value) FROM items, json_each(items.groups) AS each WHERE split = ? GROUP BY each.key"

@@ -157,10 +157,6 @@ class OpenMojiCorpus(Corpus):
         self.women: dict[str, float] = {str(name): share for name, share in config.professions.items()}
         self._cells = list(product(self.women, GENDERS, SKIN_TYPES))
 
-    @property
-    def image_size(self) -> int:
-        return IMAGE_SIZE
-
     def reference(self, num_items: int) -> Sequence[Record]:
         return self.records("train", num_items, REFERENCE_DRAW)
 

@@ -113,8 +113,3 @@ class StableDiffusion3(Family):
 
 
 FAMILIES: dict[str, Family] = {family.name: family for family in (StableDiffusion(), StableDiffusionXL(), StableDiffusion3())}
-
-
-def family_of(pipeline: Any) -> Family:
-    """Return a pipeline's family. Raises KeyError for a class of another family."""
-    return {family.pipeline.__name__: family for family in FAMILIES.values()}[type(pipeline).__name__]

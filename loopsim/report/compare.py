@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 from loopsim.report.plain import plain
 from loopsim.report.summary import STATE, MetricRow, summarize
 from loopsim.report.terminal import is_headline
-from loopsim.store.keys import Table, key
+from loopsim.store.keys import Table, key, parts_of
 from loopsim.store.store import Store
 from loopsim.types import PHASE_NAMES
 
@@ -56,12 +56,8 @@ def compare_runs(directories: Sequence[Path]) -> Comparison:
 
 def _results(store: Store) -> dict[tuple[int, str], Any]:
     """Return what each finished phase of the loop itself left: its artifacts and facts, seals among them."""
-    found, prefix = {}, key(Table.PHASE)
-    for raw_key, record in store.scan(prefix):
-        generation, name = int.from_bytes(raw_key[len(prefix) : len(prefix) + 4], "big"), raw_key[len(prefix) + 4 : -1].decode()
-        if name in PHASE_NAMES:
-            found[generation, name] = (record.fields["artifacts"], record.fields["facts"])
-    return found
+    rows = [(parts_of(raw_key), record.fields) for raw_key, record in store.scan(key(Table.PHASE))]
+    return {(int(parts[0]), str(parts[1])): (f["artifacts"], f["facts"]) for parts, f in rows if parts[1] in PHASE_NAMES}
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

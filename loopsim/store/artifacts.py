@@ -55,7 +55,7 @@ def put(artifacts: Path, write: Callable[[Path], None]) -> str:
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise storage_error(error, artifacts, artifacts.parent.name) from error
-    except Exception:
+    except Exception:  # whatever the library that writes may raise: half an artifact must not stay
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return name
