@@ -1,10 +1,11 @@
 """The loop: every phase of every generation that is not finished yet."""
 
-from loopsim.run import Run
+from loopsim.runs.run import Run
 
 
 def run_loop(run: Run) -> None:
-    """Bring a run to its last generation. Killed at any instant and called again, it ends with the same result.
+    """Bring a run to its last generation. Killed at any instant and called again, it ends with the same
+    result.
 
     Raises Interrupted after a signal, with everything finished so far saved.
     """

@@ -1,4 +1,6 @@
-"""Tiny checkpoints of the real classes with random weights, saved in the layouts in which the real ones are published."""
+"""Tiny checkpoints of the real classes with random weights, saved in the layouts in which the real ones are
+published.
+"""
 
 import json
 from dataclasses import asdict
@@ -52,31 +54,39 @@ from transformers import (
 
 from loopsim.models.tokenizer import build_tokenizer
 
-WORDS = "a an the photo picture of person man woman people with light dark skin in red green blue square cook nurse engineer on next to and".split()
+WORDS = (
+    "a an the photo picture of person man woman people with light dark skin in red green blue square cook "
+    "nurse engineer on next to and"
+).split()
 SIZE = 32
 
 
 def _vae(shift: float | None = None, channels: int = 4) -> AutoencoderKL:
     blocks = 2
     return AutoencoderKL(
-        block_out_channels=(16, 32), in_channels=3, out_channels=3, latent_channels=channels, norm_num_groups=8, sample_size=SIZE, shift_factor=shift,
+        block_out_channels=(16, 32), in_channels=3, out_channels=3, latent_channels=channels,
+        norm_num_groups=8, sample_size=SIZE, shift_factor=shift,
         down_block_types=("DownEncoderBlock2D",) * blocks, up_block_types=("UpDecoderBlock2D",) * blocks,
     )  # fmt: skip
 
 
 def _text(tokenizer, projection: int | None = None):
     config = CLIPTextConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=4,
         max_position_embeddings=tokenizer.model_max_length, projection_dim=projection or 32,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
     return CLIPTextModel(config) if projection is None else CLIPTextModelWithProjection(config)
 
 
 def _unet(**given) -> UNet2DConditionModel:
     return UNet2DConditionModel(
-        sample_size=SIZE // 2, in_channels=4, out_channels=4, block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=8,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        sample_size=SIZE // 2, in_channels=4, out_channels=4, block_out_channels=(16, 32), layers_per_block=1,
+        norm_num_groups=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         **({"cross_attention_dim": 32, "attention_head_dim": 4} | given),
     )  # fmt: skip
 
@@ -85,8 +95,18 @@ def stable_diffusion(folder: Path, prediction_type: str = "epsilon") -> Path:
     """SD 1.x with PNDM (ε), or 2.x with its v-prediction."""
     torch.manual_seed(0)
     tokenizer = build_tokenizer(WORDS)
-    scheduled = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "steps_offset": 1, "prediction_type": prediction_type}
-    scheduler = PNDMScheduler(skip_prk_steps=True, **scheduled) if prediction_type == "epsilon" else DPMSolverMultistepScheduler(**scheduled)
+    scheduled = {
+        "beta_schedule": "scaled_linear",
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "steps_offset": 1,
+        "prediction_type": prediction_type,
+    }
+    scheduler = (
+        PNDMScheduler(skip_prk_steps=True, **scheduled)
+        if prediction_type == "epsilon"
+        else DPMSolverMultistepScheduler(**scheduled)
+    )
     StableDiffusionPipeline(
         vae=_vae(), text_encoder=_text(tokenizer), tokenizer=tokenizer, unet=_unet(), scheduler=scheduler,
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
@@ -98,12 +118,14 @@ def stable_diffusion_xl(folder: Path) -> Path:
     torch.manual_seed(0)
     tokenizer = build_tokenizer(WORDS)
     unet = _unet(
-        cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8, projection_class_embeddings_input_dim=6 * 8 + 32,
+        cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=6 * 8 + 32,
         transformer_layers_per_block=1, use_linear_projection=True,
     )  # fmt: skip
     scheduler = DPMSolverMultistepScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012)
     StableDiffusionXLPipeline(
-        vae=_vae(), text_encoder=_text(tokenizer), text_encoder_2=_text(tokenizer, 32), tokenizer=tokenizer, tokenizer_2=tokenizer,
+        vae=_vae(), text_encoder=_text(tokenizer), text_encoder_2=_text(tokenizer, 32), tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
         unet=unet, scheduler=scheduler, add_watermarker=False,
     ).save_pretrained(folder)  # fmt: skip
     return folder
@@ -115,13 +137,15 @@ def stable_diffusion_3(folder: Path) -> Path:
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((f"▁{word}", -1.0) for word in WORDS)]
     t5 = T5EncoderModel(T5Config(vocab_size=200, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4))
     transformer = SD3Transformer2DModel(
-        sample_size=SIZE // 2, patch_size=2, in_channels=16, out_channels=16, num_layers=2, attention_head_dim=8, num_attention_heads=4,
+        sample_size=SIZE // 2, patch_size=2, in_channels=16, out_channels=16, num_layers=2,
+        attention_head_dim=8, num_attention_heads=4,
         joint_attention_dim=64, caption_projection_dim=32, pooled_projection_dim=64, pos_embed_max_size=16,
     )  # fmt: skip
     t5 = T5EncoderModel(T5Config(vocab_size=200, d_model=64, d_kv=8, d_ff=64, num_layers=2, num_heads=4))
     StableDiffusion3Pipeline(
         transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=_vae(0.06, 16),
-        text_encoder=_text(tokenizer, 32), tokenizer=tokenizer, text_encoder_2=_text(tokenizer, 32), tokenizer_2=tokenizer,
+        text_encoder=_text(tokenizer, 32), tokenizer=tokenizer, text_encoder_2=_text(tokenizer, 32),
+        tokenizer_2=tokenizer,
         text_encoder_3=t5, tokenizer_3=T5Tokenizer(vocab=pieces, extra_ids=0),
     ).save_pretrained(folder)  # fmt: skip
     return folder
@@ -131,16 +155,25 @@ def clip(folder: Path, kind: str = "vit") -> Path:
     """An OpenCLIP of the ViT or the ResNet kind, in the layout of open_clip's hub exports."""
     torch.manual_seed(0)
     tokenizer = build_tokenizer(WORDS)
-    vision = {"vit": {"width": 32, "layers": 2, "head_width": 8, "patch_size": 8}, "resnet": {"layers": [1, 1, 1, 1], "width": 8}}[kind]
+    vision = {
+        "vit": {"width": 32, "layers": 2, "head_width": 8, "patch_size": 8},
+        "resnet": {"layers": [1, 1, 1, 1], "width": 8},
+    }[kind]
     text = {
-        "context_length": tokenizer.model_max_length, "vocab_size": len(tokenizer), "width": 32, "heads": 4, "layers": 2,
+        "context_length": tokenizer.model_max_length, "vocab_size": len(tokenizer), "width": 32, "heads": 4,
+        "layers": 2,
         "pool_type": "eos", "eos_id": tokenizer.eos_token_id, "hf_tokenizer_name": ".",
     }  # fmt: skip
     config = {"embed_dim": 32, "vision_cfg": vision | {"image_size": SIZE}, "text_cfg": text}
     model = open_clip.CLIP(**config)
     folder.mkdir(parents=True)
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": asdict(PreprocessCfg(size=SIZE))}))
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "open_clip_model.safetensors")
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": config, "preprocess_cfg": asdict(PreprocessCfg(size=SIZE))})
+    )
+    save_file(
+        {name: tensor.contiguous() for name, tensor in model.state_dict().items()},
+        folder / "open_clip_model.safetensors",
+    )
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -148,7 +181,12 @@ def clip(folder: Path, kind: str = "vit") -> Path:
 def _bytes_tokenizer() -> GPT2Tokenizer:
     learner = Tokenizer(BPE())
     learner.pre_tokenizer = ByteLevel(add_prefix_space=False)
-    trainer = BpeTrainer(vocab_size=400, initial_alphabet=sorted(ByteLevel.alphabet()), special_tokens=["<|endoftext|>"], show_progress=False)
+    trainer = BpeTrainer(
+        vocab_size=400,
+        initial_alphabet=sorted(ByteLevel.alphabet()),
+        special_tokens=["<|endoftext|>"],
+        show_progress=False,
+    )
     learner.train_from_iterator([" ".join(WORDS)], trainer)
     model = json.loads(learner.to_str())["model"]
     return GPT2Tokenizer(vocab=model["vocab"], merges=[tuple(pair) for pair in model["merges"]])
@@ -158,25 +196,43 @@ def gpt2(folder: Path) -> Path:
     torch.manual_seed(0)
     tokenizer = _bytes_tokenizer()
     ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
-    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), n_positions=64, n_embd=32, n_layer=2, n_head=4, **ids)).save_pretrained(folder)
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=len(tokenizer), n_positions=64, n_embd=32, n_layer=2, n_head=4, **ids)
+    ).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
 
 def _bert_tokenizer() -> BertTokenizer:
-    return BertTokenizer(vocab={token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(WORDS)])})
+    return BertTokenizer(
+        vocab={
+            token: i
+            for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(WORDS)])
+        }
+    )
 
 
 def blip(folder: Path) -> Path:
     torch.manual_seed(0)
     tokenizer = _bert_tokenizer()
     text = {
-        "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 4,
         "encoder_hidden_size": 32,
-        "max_position_embeddings": 64, "bos_token_id": 2, "eos_token_id": 3, "sep_token_id": 3, "pad_token_id": 0,
+        "max_position_embeddings": 64, "bos_token_id": 2, "eos_token_id": 3, "sep_token_id": 3,
+        "pad_token_id": 0,
     }  # fmt: skip
-    vision = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "image_size": SIZE, "patch_size": 8}
-    BlipForConditionalGeneration(BlipConfig(text_config=text, vision_config=vision, projection_dim=32)).save_pretrained(folder)
+    vision = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "image_size": SIZE,
+        "patch_size": 8,
+    }
+    BlipForConditionalGeneration(
+        BlipConfig(text_config=text, vision_config=vision, projection_dim=32)
+    ).save_pretrained(folder)
     BlipImageProcessor(size={"height": SIZE, "width": SIZE}).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -185,13 +241,23 @@ def blip(folder: Path) -> Path:
 def git(folder: Path) -> Path:
     torch.manual_seed(0)
     tokenizer = _bert_tokenizer()
-    vision = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "image_size": SIZE, "patch_size": 8}
+    vision = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "image_size": SIZE,
+        "patch_size": 8,
+    }
     config = GitConfig(
-        vision_config=vision, vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        vision_config=vision, vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64,
+        num_hidden_layers=2, num_attention_heads=4,
         max_position_embeddings=64, bos_token_id=2, eos_token_id=3, pad_token_id=0,
     )  # fmt: skip
     GitForCausalLM(config).save_pretrained(folder)
-    CLIPImageProcessor(size={"height": SIZE, "width": SIZE}, crop_size={"height": SIZE, "width": SIZE}).save_pretrained(folder)
+    CLIPImageProcessor(
+        size={"height": SIZE, "width": SIZE}, crop_size={"height": SIZE, "width": SIZE}
+    ).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -199,8 +265,17 @@ def git(folder: Path) -> Path:
 def vision_encoder_decoder(folder: Path) -> Path:
     torch.manual_seed(0)
     tokenizer = _bytes_tokenizer()
-    vision = ViTConfig(image_size=SIZE, patch_size=8, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4)
-    text = GPT2Config(vocab_size=len(tokenizer), n_positions=64, n_embd=32, n_layer=2, n_head=4, add_cross_attention=True)
+    vision = ViTConfig(
+        image_size=SIZE,
+        patch_size=8,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+    )
+    text = GPT2Config(
+        vocab_size=len(tokenizer), n_positions=64, n_embd=32, n_layer=2, n_head=4, add_cross_attention=True
+    )
     config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(vision, text)
     config.decoder_start_token_id = config.pad_token_id = tokenizer.eos_token_id
     VisionEncoderDecoderModel(config=config).save_pretrained(folder)
@@ -213,7 +288,8 @@ def image_classifier(folder: Path, labels: tuple[str, ...]) -> Path:
     torch.manual_seed(0)
     names = dict(enumerate(labels))
     config = ViTConfig(
-        image_size=SIZE, patch_size=8, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        image_size=SIZE, patch_size=8, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=4,
         id2label=names, label2id={label: i for i, label in names.items()},
     )  # fmt: skip
     ViTForImageClassification(config).save_pretrained(folder)
@@ -224,7 +300,8 @@ def image_classifier(folder: Path, labels: tuple[str, ...]) -> Path:
 def detector(folder: Path) -> Path:
     torch.manual_seed(0)
     config = YolosConfig(
-        image_size=[SIZE, SIZE], patch_size=8, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        image_size=[SIZE, SIZE], patch_size=8, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=4,
         num_detection_tokens=5,
         id2label={0: "person", 1: "dog"}, label2id={"person": 0, "dog": 1},
     )  # fmt: skip
@@ -234,7 +311,8 @@ def detector(folder: Path) -> Path:
 
 
 def _resnet(rest: str) -> str:
-    for ours, theirs in (("norm1", "in_layers.0"), ("conv1", "in_layers.2"), ("time_emb_proj", "emb_layers.1"), ("norm2", "out_layers.0"),
+    for ours, theirs in (("norm1", "in_layers.0"), ("conv1", "in_layers.2"),
+                         ("time_emb_proj", "emb_layers.1"), ("norm2", "out_layers.0"),
                          ("conv2", "out_layers.3"), ("conv_shortcut", "skip_connection")):  # fmt: skip
         rest = rest.replace(ours, theirs)
     return rest
@@ -243,7 +321,8 @@ def _resnet(rest: str) -> str:
 def _original_unet_name(name: str, per_block: int = 2) -> str:
     """A denoiser's key in Stable Diffusion's original layout, for blocks of `per_block` entries."""
     fixed = {"conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2",
-             "time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2"}  # fmt: skip
+             "time_embedding.linear_1": "time_embed.0",
+             "time_embedding.linear_2": "time_embed.2"}  # fmt: skip
     for ours, theirs in fixed.items():
         if name.startswith(ours + "."):
             return theirs + name.removeprefix(ours)
@@ -251,7 +330,11 @@ def _original_unet_name(name: str, per_block: int = 2) -> str:
     tail = ".".join(rest)
     if side == "mid_block":
         kind, index, tail = block, kind, ".".join([index, *rest])
-        return f"middle_block.{2 * int(index) if kind == 'resnets' else 1}.{_resnet(tail) if kind == 'resnets' else tail}"
+        return (
+            f"middle_block.{2 * int(index)}.{_resnet(tail)}"
+            if kind == "resnets"
+            else f"middle_block.1.{tail}"
+        )
     start = int(block) * per_block + (1 if side == "down_blocks" else 0)
     where = "input_blocks" if side == "down_blocks" else "output_blocks"
     match kind:
@@ -266,21 +349,38 @@ def _original_unet_name(name: str, per_block: int = 2) -> str:
 
 
 def _original_vae_name(name: str, num_blocks: int = 2) -> str:
-    name = name.replace("conv_norm_out", "norm_out").replace("conv_shortcut", "nin_shortcut").replace("mid_block.attentions.0", "mid.attn_1")
+    name = (
+        name.replace("conv_norm_out", "norm_out")
+        .replace("conv_shortcut", "nin_shortcut")
+        .replace("mid_block.attentions.0", "mid.attn_1")
+    )
     name = name.replace("mid_block.resnets.0", "mid.block_1").replace("mid_block.resnets.1", "mid.block_2")
-    for ours, theirs in (("group_norm", "norm"), ("to_q", "q"), ("to_k", "k"), ("to_v", "v"), ("to_out.0", "proj_out")):
+    for ours, theirs in (
+        ("group_norm", "norm"),
+        ("to_q", "q"),
+        ("to_k", "k"),
+        ("to_v", "v"),
+        ("to_out.0", "proj_out"),
+    ):
         name = name.replace(ours, theirs) if "attn_1" in name else name
     for i in range(num_blocks):
-        name = name.replace(f"down_blocks.{i}.resnets", f"down.{i}.block").replace(f"down_blocks.{i}.downsamplers.0", f"down.{i}.downsample")
+        name = name.replace(f"down_blocks.{i}.resnets", f"down.{i}.block").replace(
+            f"down_blocks.{i}.downsamplers.0", f"down.{i}.downsample"
+        )
         up = num_blocks - 1 - i
-        name = name.replace(f"up_blocks.{i}.resnets", f"up.{up}.block").replace(f"up_blocks.{i}.upsamplers.0", f"up.{up}.upsample")
+        name = name.replace(f"up_blocks.{i}.resnets", f"up.{up}.block").replace(
+            f"up_blocks.{i}.upsamplers.0", f"up.{up}.upsample"
+        )
     return name
 
 
 def single_file(folder: Path, path: Path) -> Path:
     """The tiny SD 1.x of `stable_diffusion(folder)` as one file in Stable Diffusion's original layout."""
     pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
-    state = {f"model.diffusion_model.{_original_unet_name(name)}": tensor for name, tensor in pipeline.unet.state_dict().items()}
+    state = {
+        f"model.diffusion_model.{_original_unet_name(name)}": tensor
+        for name, tensor in pipeline.unet.state_dict().items()
+    }
     for name, tensor in pipeline.vae.state_dict().items():
         original = _original_vae_name(name)
         is_matrix = "attn_1" in original and tensor.ndim == 2

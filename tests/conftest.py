@@ -8,16 +8,16 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from loopsim.bases import SHIPPED_WEIGHTS
 from loopsim.config import Config, load_config
-from loopsim.distributed import World
-from loopsim.interrupt import Interrupt
+from loopsim.context.phase import Silent
+from loopsim.core.distributed import World
+from loopsim.core.interrupt import Interrupt
+from loopsim.core.reproducibility import make_reproducible
 from loopsim.loop import run_loop
-from loopsim.models.quiet import quiet
-from loopsim.numerics import make_reproducible
+from loopsim.models.base_weights import SHIPPED_WEIGHTS
+from loopsim.models.library_messages import quiet
 from loopsim.phases import phases_of
-from loopsim.run import Run
-from loopsim.types import Silent
+from loopsim.runs.run import Run
 
 hypothesis.settings.register_profile("loopsim", deadline=None)  # machines are noisy: no test is about time
 hypothesis.settings.load_profile("loopsim")
@@ -64,7 +64,12 @@ def small_arguments(*overrides: str) -> list[str]:
 
 def start_run(directory: Path, config: Config) -> str:
     """Run a new loop to its end in this process and return its digest."""
-    with Interrupt() as interrupt, Run.create(directory, config, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt) as run:
+    with (
+        Interrupt() as interrupt,
+        Run.create(
+            directory, config, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt
+        ) as run,
+    ):
         run_loop(run)
         return run.store.digest()
 
@@ -73,7 +78,14 @@ def resume_run(directory: Path, generations: int | None = None) -> str:
     """Go on with a loop in this process and return its digest."""
     with (
         Interrupt() as interrupt,
-        Run.open(directory, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt, generations=generations) as run,
+        Run.open(
+            directory,
+            world=World(),
+            phases=phases_of,
+            progress=Silent(),
+            interrupt=interrupt,
+            generations=generations,
+        ) as run,
     ):
         run_loop(run)
         return run.store.digest()
@@ -82,7 +94,14 @@ def resume_run(directory: Path, generations: int | None = None) -> str:
 def loopsim(*arguments: str, fault: str | None = None, **options) -> subprocess.CompletedProcess:
     """Run the command line as its users do, in a process of its own."""
     environment = os.environ | {"COLUMNS": "80", "TERM": "dumb"} | ({"LOOPSIM_FAULT": fault} if fault else {})
-    return subprocess.run([sys.executable, "-m", "loopsim", *arguments], capture_output=True, text=True, env=environment, timeout=300, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "loopsim", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
+        **options,
+    )
 
 
 @pytest.fixture(scope="session")

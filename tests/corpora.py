@@ -41,10 +41,14 @@ def folder(root: Path, num_pictures: int = 24, table: str = "captions.csv", firs
         name = f"pictures/{i:03d}.png" if i % 3 else f"pictures/{i:03d}.jpg"
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_bytes(encoded(i, "PNG" if i % 3 else "JPEG"))
-        rows.append({"file": name, "caption": caption, "sex": "F" if gender == "woman" else "M", "skin": tone})
+        rows.append(
+            {"file": name, "caption": caption, "sex": "F" if gender == "woman" else "M", "skin": tone}
+        )
         if i % 4 == 0:
             rows.append(rows[-1] | {"caption": f"the {gender}"})
-    with (root / table).open("w", newline="", encoding="utf-8-sig" if table.endswith(".csv") else "utf-8") as file:
+    with (root / table).open(
+        "w", newline="", encoding="utf-8-sig" if table.endswith(".csv") else "utf-8"
+    ) as file:
         if table.endswith(".csv"):
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
@@ -64,18 +68,45 @@ def coco(root: Path, num_pictures: int = 8) -> Path:
         (root / "val2014" / name).write_bytes(encoded(i))
         gender, tone, caption = person(i)
         images.append(
-            {"license": 3, "file_name": name, "coco_url": f"http://x/{name}", "height": 36, "width": 40, "date_captured": "", "id": image_id}
+            {
+                "license": 3,
+                "file_name": name,
+                "coco_url": f"http://x/{name}",
+                "height": 36,
+                "width": 40,
+                "date_captured": "",
+                "id": image_id,
+            }
         )
         texts = [f"{caption} {word}" for word in ("one", "two", "three", "four", "five.\n")]
-        annotations += [{"image_id": image_id, "id": 10 * i + j, "caption": text} for j, text in enumerate(texts)]
-        sentences = [{"tokens": text.split(), "raw": text, "imgid": i, "sentid": 10 * i + j} for j, text in enumerate(texts)]
+        annotations += [
+            {"image_id": image_id, "id": 10 * i + j, "caption": text} for j, text in enumerate(texts)
+        ]
+        sentences = [
+            {"tokens": text.split(), "raw": text, "imgid": i, "sentid": 10 * i + j}
+            for j, text in enumerate(texts)
+        ]
         split = ("train", "restval", "val", "test")[i % 4]
         karpathy.append(
-            {"filepath": "val2014", "sentids": [], "filename": name, "imgid": i, "split": split, "sentences": sentences, "cocoid": image_id}
+            {
+                "filepath": "val2014",
+                "sentids": [],
+                "filename": name,
+                "imgid": i,
+                "split": split,
+                "sentences": sentences,
+                "cocoid": image_id,
+            }
         )
         word = "Light" if tone == "lighter" else "Dark"
         labels.append(
-            {"id": image_id, "split": "val", "bb_gender": "Female" if gender == "woman" else "Male", "bb_skin": word, "skin": f"['{word}']"}
+            {
+                "id": image_id,
+                "split": "val",
+                "bb_gender": "Female" if gender == "woman" else "Male",
+                "bb_skin": word,
+                "skin": f"['{word}']",
+            }
         )
     labels[0] |= {"bb_gender": "Both", "skin": "['Light', 'Dark']"}
     labels[1] |= {"bb_gender": "Unsure", "bb_skin": "Unsure", "skin": "['Unsure']"}
@@ -99,7 +130,9 @@ def write_tar(path: Path, members: Sequence[tuple[str, bytes]]) -> Path:
 
 
 def shards(root: Path, num_shards: int = 2, per_shard: int = 5) -> Path:
-    """img2dataset's shards: 00000.tar with 000000000.jpg, .txt and .json; the last sample of each shard has a record, but no picture."""
+    """img2dataset's shards: 00000.tar with 000000000.jpg, .txt and .json; the last sample of each shard has a
+    record, but no picture.
+    """
     root.mkdir(parents=True)
     for shard in range(num_shards):
         members = []
@@ -135,29 +168,54 @@ def fairface(root: Path, num_pictures: int = 8) -> Path:
         writer.writerow(["file", "age", "gender", "race", "service_test"])
         for i in range(num_pictures):
             (root / "train" / f"{i + 1}.jpg").write_bytes(encoded(i))
-            writer.writerow([f"train/{i + 1}.jpg", FAIRFACE_AGES[i % 8], ("Male", "Female")[i % 2], RACES[i % 7], i % 2 == 0])
+            writer.writerow(
+                [
+                    f"train/{i + 1}.jpg",
+                    FAIRFACE_AGES[i % 8],
+                    ("Male", "Female")[i % 2],
+                    RACES[i % 7],
+                    i % 2 == 0,
+                ]
+            )
     return root
 
 
 def phase(root: Path) -> Path:
-    """Three pictures: two people who agree; two who differ; one by three annotators. As region-level and as all-annotations files."""
+    """Three pictures: two people who agree; two who differ; one by three annotators. As region-level and as
+    all-annotations files.
+    """
     (root / "phase_images").mkdir(parents=True)
     for i in range(3):
         (root / "phase_images" / f"{i}.jpg").write_bytes(encoded(i, size=(60, 50)))
-    adult = {"age": "adult", "gender": "male", "skin-tone": "lighter", "ethnicity": "white", "emotion": "neutral", "activity": "posing"}
+    adult = {
+        "age": "adult",
+        "gender": "male",
+        "skin-tone": "lighter",
+        "ethnicity": "white",
+        "emotion": "neutral",
+        "activity": "posing",
+    }
     child = adult | {"age": "children", "gender": "female", "ethnicity": "disagreement"}
     content = {
         "0.jpg": {"caption": "two men", "person1": {"region": [0, 0, 30, 50], "annotations": adult},
                   "person2": {"region": [30, 0, 60, 50], "annotations": adult}},
-        "1.jpg": {"caption": "a father and his child", "person1": {"region": [5, 5, 25, 45], "annotations": adult},
+        "1.jpg": {"caption": "a father and his child",
+                  "person1": {"region": [5, 5, 25, 45], "annotations": adult},
                   "person2": {"region": [30, 10, 55, 40], "annotations": child}},
-        "2.jpg": {"caption": "someone", "person1": {"region": [1, 2, 50, 40], "annotations": child | {"gender": "unsure", "age": "child"}}},
+        "2.jpg": {"caption": "someone",
+                  "person1": {"region": [1, 2, 50, 40],
+                              "annotations": child | {"gender": "unsure", "age": "child"}}},
     }  # fmt: skip
     (root / "phase_gcc_val_regions_20221101.json").write_text(json.dumps(content))
-    answers = [{"worker": f"w{i}", **adult, "gender": gender} for i, gender in enumerate(("male", "female", "female"))]
+    answers = [
+        {"worker": f"w{i}", **adult, "gender": gender}
+        for i, gender in enumerate(("male", "female", "female"))
+    ]
     answers[0]["age"] = answers[1]["age"] = "senior"
     answers[2]["ethnicity"], answers[1]["ethnicity"] = "black", "indian"
-    everyone = {"2.jpg": {"caption": "someone", "person1": {"region": [1, 2, 50, 40], "annotations": answers}}}
+    everyone = {
+        "2.jpg": {"caption": "someone", "person1": {"region": [1, 2, 50, 40], "annotations": answers}}
+    }
     (root / "phase_gcc_val_all_20221101.json").write_text(json.dumps(everyone))
     return root
 
@@ -170,6 +228,8 @@ def saved_dataset(root: Path, num_pictures: int = 6) -> Path:
         rows["image"].append({"bytes": encoded(i, "PNG"), "path": None})
         rows["text"].append(person(i)[2])
         rows["gender"].append(person(i)[0])
-    features = datasets.Features({"image": datasets.Image(), "text": datasets.Value("string"), "gender": datasets.Value("string")})
+    features = datasets.Features(
+        {"image": datasets.Image(), "text": datasets.Value("string"), "gender": datasets.Value("string")}
+    )
     datasets.DatasetDict({"train": datasets.Dataset.from_dict(rows, features=features)}).save_to_disk(root)
     return root

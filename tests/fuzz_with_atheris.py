@@ -1,4 +1,5 @@
-"""Coverage-guided fuzzing of the readers (not a part of the suite): python tests/fuzz_with_atheris.py webdataset -runs=10000
+"""Coverage-guided fuzzing of the readers (not a part of the suite): python tests/fuzz_with_atheris.py
+webdataset -runs=10000
 
 Needs `pip install atheris`. The first argument is a target of test_fuzz.py; the others are libFuzzer's.
 """
@@ -13,7 +14,7 @@ import atheris
 with atheris.instrument_imports(include=["loopsim.data", "loopsim.config", "tarfile", "csv", "json"]):
     import test_fuzz
 
-from loopsim.errors import LoopsimError
+from loopsim.core.errors import LoopsimError
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ import pytest
 from conftest import loopsim, resume_run, small_arguments
 from PIL import Image
 
-from loopsim.lock import RunLock
 from loopsim.report.summary import run_state
+from loopsim.runs.lock import RunLock
 
 
 def run_loop_for(directory: Path) -> list[str]:
@@ -22,21 +22,34 @@ def run_loop_for(directory: Path) -> list[str]:
 
 def test_help_names_every_command() -> None:
     shown = loopsim("--help").stdout
-    assert all(command in shown for command in ("start", "resume", "report", "runs", "show", "verify", "doctor", "pretrain"))
+    assert all(
+        command in shown
+        for command in ("start", "resume", "report", "runs", "show", "verify", "doctor", "pretrain")
+    )
 
 
 def loaded_after(code: str, *modules: str) -> str:
     """Which of `modules` a fresh Python has loaded after running `code`."""
     question = f"{code}\nimport sys; print([m for m in {modules!r} if m in sys.modules])"
-    return subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        [sys.executable, "-c", question], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def test_help_imports_nothing_heavy() -> None:
-    assert loaded_after("import loopsim.cli.main", "torch", "diffusers", "transformers", "open_clip", "numpy", "lmdb") == "[]"
+    assert (
+        loaded_after(
+            "import loopsim.cli.main", "torch", "diffusers", "transformers", "open_clip", "numpy", "lmdb"
+        )
+        == "[]"
+    )
 
 
 def test_a_report_needs_no_torch(finished_run) -> None:
-    code = f"from pathlib import Path; from loopsim.report.summary import summarize; summarize(Path({str(finished_run[0])!r}))"
+    code = (
+        "from pathlib import Path; from loopsim.report.summary import summarize; "
+        f"summarize(Path({str(finished_run[0])!r}))"
+    )
     assert loaded_after(code, "torch") == "[]"
 
 
@@ -46,7 +59,15 @@ def test_the_report_fits_80_columns_without_colour(finished_run) -> None:
     assert shown.returncode == 0, shown.stderr
     assert max(map(len, shown.stdout.splitlines())) <= 80
     assert "\x1b" not in shown.stdout
-    for words in ("Who is in the data", "Who the generator draws", "CLIP", "Captions", "gender gap", "bootstrap", "OpenMoji"):
+    for words in (
+        "Who is in the data",
+        "Who the generator draws",
+        "CLIP",
+        "Captions",
+        "gender gap",
+        "bootstrap",
+        "OpenMoji",
+    ):
         assert words in shown.stdout
 
 
@@ -56,14 +77,28 @@ def test_the_json_report_has_its_columns(finished_run) -> None:
     assert document["run"] == directory.name
     assert document["generations"] == [0, 1, 2]
     assert {"generation", "metric", "group", "value", "n", "low", "high"} <= document["metrics"][0].keys()
-    assert {"generation", "metric", "group", "delta", "low", "high", "p_value", "retraining", "verdict"} == set(document["drift"][0])
-    only = json.loads(loopsim("report", "--json", "--metric", "recall", *run_loop_for(directory.parent)).stdout)
+    assert {
+        "generation",
+        "metric",
+        "group",
+        "delta",
+        "low",
+        "high",
+        "p_value",
+        "retraining",
+        "verdict",
+    } == set(document["drift"][0])
+    only = json.loads(
+        loopsim("report", "--json", "--metric", "recall", *run_loop_for(directory.parent)).stdout
+    )
     assert {row["metric"] for row in only["metrics"]} == {"recall@1", "recall@5", "recall@10"}
 
 
 def test_a_contact_sheet_is_a_picture(finished_run, tmp_path: Path) -> None:
     directory, _ = finished_run
-    shown = loopsim("show", directory.name, "-g", "2", "-o", str(tmp_path / "sheet.png"), *run_loop_for(directory.parent))
+    shown = loopsim(
+        "show", directory.name, "-g", "2", "-o", str(tmp_path / "sheet.png"), *run_loop_for(directory.parent)
+    )
     assert shown.returncode == 0, shown.stderr
     assert min(Image.open(tmp_path / "sheet.png").size) > 200
     none = loopsim("show", directory.name, "-g", "0", *run_loop_for(directory.parent))
@@ -91,7 +126,9 @@ def test_runs_and_verify(finished_run) -> None:
         (["verify", "missing"], 3, ["missing"]),
     ],
 )
-def test_bad_input_is_one_clear_message_and_changes_nothing(tmp_path: Path, arguments: list[str], code: int, words: list[str]) -> None:
+def test_bad_input_is_one_clear_message_and_changes_nothing(
+    tmp_path: Path, arguments: list[str], code: int, words: list[str]
+) -> None:
     failed = loopsim(*arguments, *run_loop_for(tmp_path))
     assert failed.returncode == code, failed.stderr
     assert all(word in failed.stderr for word in words), failed.stderr
@@ -127,8 +164,19 @@ def test_a_run_held_by_another_process_is_refused_with_its_holder(finished_run) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_stops_and_says_how_to_go_on(tmp_path: Path, finished_run, number: int, code: int) -> None:
-    words = [sys.executable, "-m", "loopsim", "start", *small_arguments(), "--name", "stopped", *run_loop_for(tmp_path)]
+def test_a_signal_saves_stops_and_says_how_to_go_on(
+    tmp_path: Path, finished_run, number: int, code: int
+) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "loopsim",
+        "start",
+        *small_arguments(),
+        "--name",
+        "stopped",
+        *run_loop_for(tmp_path),
+    ]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
@@ -155,5 +203,9 @@ def test_doctor_says_what_a_config_will_cost(tmp_path: Path) -> None:
 def test_check_prints_the_fidelity_figures() -> None:
     shown = loopsim("pretrain", "--check", "--num-prompts", "20", "--num-neutral", "1")
     assert shown.returncode == 0, shown.stderr
-    for words in ("the gender drawn is the one asked for", "held-out renders", "mean distance of the shares of women"):
+    for words in (
+        "the gender drawn is the one asked for",
+        "held-out renders",
+        "mean distance of the shares of women",
+    ):
         assert words in shown.stdout

@@ -28,7 +28,10 @@ def test_the_baseline_is_all_real_data(num_slots: int, policy: str) -> None:
 
 @given(SLOTS, ALPHA, ALPHA, DRAW)
 def test_replaced_sets_are_nested_as_alpha_grows(num_slots: int, a: float, b: float, draw: str) -> None:
-    small, large = (select_sources(ComposeConfig(alpha=alpha, draw=draw), num_slots, 1, kept_samples(num_slots, 1), 0) for alpha in sorted((a, b)))
+    small, large = (
+        select_sources(ComposeConfig(alpha=alpha, draw=draw), num_slots, 1, kept_samples(num_slots, 1), 0)
+        for alpha in sorted((a, b))
+    )
     assert real_keys(large) <= real_keys(small)
     generated = [[s["index"] for s in sources if s["source"] == "synthetic"] for sources in (small, large)]
     assert set(generated[0]) <= set(generated[1])
@@ -39,7 +42,11 @@ def test_the_exact_share_is_exact_and_every_slot_is_filled_once(num_slots: int, 
     config = ComposeConfig(alpha=alpha)
     sources = select_sources(config, num_slots, 1, kept_samples(num_slots, 1), 0)
     assert len(sources) == num_slots
-    assert sum(source["source"] == "synthetic" for source in sources) == round(alpha * num_slots) == num_needed(config, num_slots, 1, 0)
+    assert (
+        sum(source["source"] == "synthetic" for source in sources)
+        == round(alpha * num_slots)
+        == num_needed(config, num_slots, 1, 0)
+    )
 
 
 def test_the_probability_draw_is_near_its_share() -> None:
@@ -49,7 +56,9 @@ def test_the_probability_draw_is_near_its_share() -> None:
 
 @given(SLOTS, st.integers(1, 4))
 def test_replace_keeps_nothing_real(num_slots: int, generation: int) -> None:
-    sources = select_sources(ComposeConfig(policy="replace"), num_slots, generation, kept_samples(num_slots, generation), 0)
+    sources = select_sources(
+        ComposeConfig(policy="replace"), num_slots, generation, kept_samples(num_slots, generation), 0
+    )
     assert [source["generation"] for source in sources] == [generation] * num_slots
 
 
@@ -67,7 +76,10 @@ def test_accumulate_grows_and_its_subsample_does_not(num_slots: int, generation:
 @given(SLOTS, st.integers(1, 4))
 def test_fresh_real_never_repeats_a_real_picture(num_slots: int, generation: int) -> None:
     config = ComposeConfig(policy="fresh_real", alpha=0.25)
-    sets = [real_keys(select_sources(config, num_slots, g, kept_samples(num_slots, generation), 0)) for g in range(generation + 1)]
+    sets = [
+        real_keys(select_sources(config, num_slots, g, kept_samples(num_slots, generation), 0))
+        for g in range(generation + 1)
+    ]
     assert sum(map(len, sets)) == len(set().union(*sets))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loopsim.config import PRESETS, Config, known_keys, load_config
-from loopsim.errors import ConfigError
+from loopsim.core.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -27,9 +27,19 @@ def test_presets_are_valid(preset: str) -> None:
 
 def test_overrides_reach_nested_values_of_every_type() -> None:
     config = load_config(
-        "tiny", ["finetune.num_steps=7", "compose.alpha=[0.1, 0.9]", "compose.policy=replace", "data.openmoji.professions={cook = 0.9}"]
+        "tiny",
+        [
+            "finetune.num_steps=7",
+            "compose.alpha=[0.1, 0.9]",
+            "compose.policy=replace",
+            "data.openmoji.professions={cook = 0.9}",
+        ],
     )
-    assert (config.finetune.num_steps, config.compose.alpha, config.compose.policy) == (7, (0.1, 0.9), "replace")
+    assert (config.finetune.num_steps, config.compose.alpha, config.compose.policy) == (
+        7,
+        (0.1, 0.9),
+        "replace",
+    )
     assert config.data.openmoji.professions == {"cook": 0.9}
 
 
@@ -62,6 +72,7 @@ def test_a_file_that_is_not_there_or_not_toml(tmp_path: Path) -> None:
 
 def test_the_order_of_names_does_not_matter() -> None:
     one, other = (
-        load_config("pocket", [f"data.openmoji.professions={table}"]) for table in ("{cook = 0.9, judge = 0.1}", "{judge = 0.1, cook = 0.9}")
+        load_config("pocket", [f"data.openmoji.professions={table}"])
+        for table in ("{cook = 0.9, judge = 0.1}", "{judge = 0.1, cook = 0.9}")
     )
     assert list(one.data.openmoji.professions) == list(other.data.openmoji.professions)

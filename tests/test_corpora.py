@@ -1,4 +1,6 @@
-"""Real corpora are read in their publishers' formats; what cannot be used is skipped, counted and named; what was read is frozen."""
+"""Real corpora are read in their publishers' formats; what cannot be used is skipped, counted and named; what
+was read is frozen.
+"""
 
 import io
 import json
@@ -12,17 +14,23 @@ from conftest import loopsim
 from PIL import Image
 
 from loopsim.config import DataConfig, config_from_tree
-from loopsim.data.files import FilesCorpus
+from loopsim.core.errors import ConfigError, DataError
+from loopsim.data.files_corpus import FilesCorpus
 from loopsim.data.manifest import Manifest
 from loopsim.data.survey import survey
-from loopsim.errors import ConfigError, DataError
-from loopsim.settle import settle
+from loopsim.runs.resolve import settle
 
 
 def data(**roles) -> DataConfig:
     tree = {"corpus": "files", "image_size": 32} | roles
     return config_from_tree(
-        {"data": tree, "classifier": {"kind": "zero_shot"}, "generator": {"checkpoint": "x"}, "clip": {"model": "local-dir:x"}}, "t"
+        {
+            "data": tree,
+            "classifier": {"kind": "zero_shot"},
+            "generator": {"checkpoint": "x"},
+            "clip": {"model": "local-dir:x"},
+        },
+        "t",
     ).data
 
 
@@ -53,8 +61,19 @@ def test_a_folder_with_a_table(tmp_path: Path, table: str) -> None:
 
 def test_coco_in_its_own_json_with_zhaos_labels(tmp_path: Path) -> None:
     root = corpora.coco(tmp_path / "coco")
-    source = {"format": "coco", "images": str(root / "val2014"), "captions": str(root / "annotations/captions_val2014.json")}
-    found = entries(read(tmp_path, train=source, retrieval=source | {"labels": str(root / "images_val2014.csv"), "labelled_only": True}), "retrieval")
+    source = {
+        "format": "coco",
+        "images": str(root / "val2014"),
+        "captions": str(root / "annotations/captions_val2014.json"),
+    }
+    found = entries(
+        read(
+            tmp_path,
+            train=source,
+            retrieval=source | {"labels": str(root / "images_val2014.csv"), "labelled_only": True},
+        ),
+        "retrieval",
+    )
     assert len(found) == 7  # the eighth has no labels
     assert found["1002"].groups == {"gender": "man", "skin_tone": "darker"}
     assert found["1003"].groups == {"gender": "woman", "skin_tone": "darker"}
@@ -74,7 +93,11 @@ def test_cocos_karpathy_split(tmp_path: Path) -> None:
 
 def test_webdataset_shards_of_which_some_are_missing(tmp_path: Path) -> None:
     root = corpora.shards(tmp_path / "cc3m")
-    source = {"format": "webdataset", "shards": str(root / "{00000..00003}.tar"), "labels": {"gender": "gender", "skin_tone": "skin"}}
+    source = {
+        "format": "webdataset",
+        "shards": str(root / "{00000..00003}.tar"),
+        "labels": {"gender": "gender", "skin_tone": "skin"},
+    }
     manifest = read(tmp_path, train=source, holdout=0.3)
     tally = manifest.tally("train")
     assert manifest.size("train") + manifest.size("retrieval") == 10
@@ -87,13 +110,23 @@ def test_webdataset_shards_of_which_some_are_missing(tmp_path: Path) -> None:
 def test_pictures_are_found_again_in_their_shard(tmp_path: Path) -> None:
     root = corpora.shards(tmp_path / "cc3m")
     config = data(
-        train={"format": "webdataset", "shards": str(root / "{00000..00001}.tar")}, retrieval=folder_source(corpora.folder(tmp_path / "own"))
+        train={"format": "webdataset", "shards": str(root / "{00000..00001}.tar")},
+        retrieval=folder_source(corpora.folder(tmp_path / "own")),
     )
     manifest = survey(config, tmp_path / "m.sqlite")
-    corpus = FilesCorpus(config.model_copy(update={"manifest": str(manifest.path), "num_train": 10, "num_retrieval": 24, "num_faces": 24}), seed=3)
+    corpus = FilesCorpus(
+        config.model_copy(
+            update={"manifest": str(manifest.path), "num_train": 10, "num_retrieval": 24, "num_faces": 24}
+        ),
+        seed=3,
+    )
     for record in corpus.records("train", 10):
         seed = int(record.name[-9:-4]) * 5 + int(record.name[-4:])
-        expected = np.asarray(Image.open(io.BytesIO(corpora.encoded(seed))).convert("RGB").resize((36, 32), Image.Resampling.BICUBIC))[:, 2:34]
+        expected = np.asarray(
+            Image.open(io.BytesIO(corpora.encoded(seed)))
+            .convert("RGB")
+            .resize((36, 32), Image.Resampling.BICUBIC)
+        )[:, 2:34]
         assert np.abs(corpus.image(record).astype(int) - expected).mean() < 1
         assert record.captions == (corpora.person(seed)[2],)
     assert corpus.image(corpus.records("train", 1)[0]).shape == (32, 32, 3)
@@ -102,7 +135,9 @@ def test_pictures_are_found_again_in_their_shard(tmp_path: Path) -> None:
 def test_fairface_and_the_ages_that_spreadsheets_corrupt(tmp_path: Path) -> None:
     root = corpora.fairface(tmp_path / "fairface")
     faces = {"format": "fairface", "labels": str(root / "fairface_label_train.csv"), "images": str(root)}
-    found = entries(read(tmp_path, train=folder_source(corpora.folder(tmp_path / "own")), faces=faces), "faces")
+    found = entries(
+        read(tmp_path, train=folder_source(corpora.folder(tmp_path / "own")), faces=faces), "faces"
+    )
     ages = ["0-2", "3-9", "10-19", "20-29", "3-9", "10-19", "70+", "50-59"]
     assert [found[f"train/{i + 1}.jpg"].groups["age"] for i in range(8)] == ages
     assert found["train/6.jpg"].groups == {"gender": "woman", "race": "latino_hispanic", "age": "10-19"}
@@ -111,25 +146,55 @@ def test_fairface_and_the_ages_that_spreadsheets_corrupt(tmp_path: Path) -> None
 def test_phase_by_image_and_by_region(tmp_path: Path) -> None:
     root = corpora.phase(tmp_path / "phase")
     own = folder_source(corpora.folder(tmp_path / "own"))
-    source = {"format": "phase", "annotations": str(root / "phase_gcc_val_regions_20221101.json"), "images": str(root / "phase_images")}
+    source = {
+        "format": "phase",
+        "annotations": str(root / "phase_gcc_val_regions_20221101.json"),
+        "images": str(root / "phase_images"),
+    }
     found = entries(read(tmp_path, train=own, retrieval=source), "retrieval")
-    assert found["0.jpg"].groups == {"age_group": "adult", "gender": "man", "skin_tone": "lighter", "ethnicity": "white"}
+    assert found["0.jpg"].groups == {
+        "age_group": "adult",
+        "gender": "man",
+        "skin_tone": "lighter",
+        "ethnicity": "white",
+    }
     assert found["1.jpg"].groups == {"skin_tone": "lighter"}  # the two people differ in all else
-    assert found["2.jpg"].groups == {"age_group": "baby_and_child", "skin_tone": "lighter"}  # unsure and disagreement are no groups
+    assert found["2.jpg"].groups == {
+        "age_group": "baby_and_child",
+        "skin_tone": "lighter",
+    }  # unsure and disagreement are no groups
     regions = entries(read(tmp_path, train=own, retrieval=source | {"unit": "region"}), "retrieval")
-    assert regions["1.jpg#person2"].groups == {"age_group": "baby_and_child", "gender": "woman", "skin_tone": "lighter"}
+    assert regions["1.jpg#person2"].groups == {
+        "age_group": "baby_and_child",
+        "gender": "woman",
+        "skin_tone": "lighter",
+    }
     assert regions["1.jpg#person2"].place.box == (30, 10, 55, 40)
     everyone = source | {"annotations": str(root / "phase_gcc_val_all_20221101.json")}
     voted = entries(read(tmp_path, train=own, retrieval=everyone), "retrieval")["2.jpg"].groups
-    assert voted == {"age_group": "senior", "gender": "woman", "skin_tone": "lighter"}  # three ethnicities: no vote
+    assert voted == {
+        "age_group": "senior",
+        "gender": "woman",
+        "skin_tone": "lighter",
+    }  # three ethnicities: no vote
 
 
 def test_a_saved_dataset(tmp_path: Path) -> None:
     root = corpora.saved_dataset(tmp_path / "saved")
-    source = {"format": "saved_dataset", "path": str(root), "split": "train", "caption_columns": ["text"], "labels": {"gender": "gender"}}
+    source = {
+        "format": "saved_dataset",
+        "path": str(root),
+        "split": "train",
+        "caption_columns": ["text"],
+        "labels": {"gender": "gender"},
+    }
     config = data(train=source, holdout=0.3)
     manifest = survey(config, tmp_path / "m.sqlite")
-    sizes = {"num_train": manifest.size("train"), "num_retrieval": manifest.size("retrieval"), "num_faces": manifest.size("retrieval")}
+    sizes = {
+        "num_train": manifest.size("train"),
+        "num_retrieval": manifest.size("retrieval"),
+        "num_faces": manifest.size("retrieval"),
+    }
     corpus = FilesCorpus(config.model_copy(update={"manifest": str(manifest.path)} | sizes), seed=0)
     for record in corpus.records("train", sizes["num_train"]):
         assert record.captions == (corpora.person(int(record.name))[2],)
@@ -147,30 +212,51 @@ def bad_folder(tmp_path: Path) -> Path:
     Image.new("1", (50_000, 40)).save(buffer, format="PNG")
     (root / "pictures/005.png").write_bytes(buffer.getvalue())
     with (root / "captions.csv").open("a") as table:
-        table.write("pictures/007.png,,F,lighter\n../secret.png,a caption,F,lighter\n,no file,M,darker\npictures/missing.jpg,gone,M,darker\n")
-        table.write(f"pictures/000.jpg,{'word ' * 10_000},M,lighter\npictures/003.jpg,again,alien,lighter\n/etc/passwd,x,M,lighter\n")
+        table.write(
+            "pictures/007.png,,F,lighter\n../secret.png,a caption,F,lighter\n,no "
+            "file,M,darker\npictures/missing.jpg,gone,M,darker\n"
+        )
+        table.write(
+            f"pictures/000.jpg,{'word ' * 10_000},M,lighter\npictures/003.jpg,again,alien,lighter\n"
+            "/etc/passwd,x,M,lighter\n"
+        )
         table.write("pictures/006.jpg,\x1b[31mred\x1b[0m [bold]x[/bold] <script>,M,lighter\n")
     return root
 
 
 def test_bad_rows_are_skipped_counted_and_named(tmp_path: Path) -> None:
     manifest = read(tmp_path, train=folder_source(bad_folder(tmp_path)), holdout=0.01)
-    found = {row.where: row.reason for split in ("train", "retrieval") for row in manifest.bad_rows(split, 100)}
+    found = {
+        row.where: row.reason for split in ("train", "retrieval") for row in manifest.bad_rows(split, 100)
+    }
     assert "its name says PNG, its content is JPEG" in found["pictures/001.png"]
     assert "cut short or damaged" in found["pictures/002.png"] or "not a picture" in found["pictures/002.png"]
     assert "not a picture" in found["pictures/004.png"]
     assert "50000 x 40 pixels" in found["pictures/005.png"]
     reasons = " | ".join(found.values())
-    for words in ("leads out of the folder", "no file", "No such file", "a caption of 10,000 words", "'alien' is none of man, woman"):
+    for words in (
+        "leads out of the folder",
+        "no file",
+        "No such file",
+        "a caption of 10,000 words",
+        "'alien' is none of man, woman",
+    ):
         assert words in reasons, (words, found)
     everything = entries(manifest) | entries(manifest, "retrieval")
-    assert "[31mred [0m [bold]x[/bold] <script>" in everything["pictures/006.jpg"].captions  # no escape sequence is left
-    assert set(entries(manifest)) | set(entries(manifest, "retrieval")) == {f"pictures/{i:03d}.{'png' if i % 3 else 'jpg'}" for i in (0, 3, 6, 7)}
+    assert (
+        "[31mred [0m [bold]x[/bold] <script>" in everything["pictures/006.jpg"].captions
+    )  # no escape sequence is left
+    assert set(entries(manifest)) | set(entries(manifest, "retrieval")) == {
+        f"pictures/{i:03d}.{'png' if i % 3 else 'jpg'}" for i in (0, 3, 6, 7)
+    }
 
 
 def test_too_many_bad_rows_stop_a_run_and_say_which(tmp_path: Path) -> None:
     source = folder_source(bad_folder(tmp_path))
-    tree = {"data": {"corpus": "files", "image_size": 32, "train": source, "holdout": 0.3}, "classifier": {"kind": "zero_shot"}}
+    tree = {
+        "data": {"corpus": "files", "image_size": 32, "train": source, "holdout": 0.3},
+        "classifier": {"kind": "zero_shot"},
+    }
     tree |= {"generator": {"checkpoint": "x"}, "clip": {"model": "local-dir:x"}}
     with pytest.raises(DataError, match=r"rows are bad.*more than data\.max_bad_share"):
         settle(config_from_tree(tree, "t"), tmp_path / "runs")
@@ -188,14 +274,23 @@ def test_bad_shards(tmp_path: Path) -> None:
     (root / "00000.tar").write_bytes(whole[: len(whole) * 2 // 3])
     picture = corpora.encoded(99)
     corpora.write_tar(
-        root / "00001.tar", [("../evil.jpg", picture), ("../evil.txt", b"x"), ("/abs.jpg", picture), ("ok.jpg", picture), ("ok.txt", b"fine")]
+        root / "00001.tar",
+        [
+            ("../evil.jpg", picture),
+            ("../evil.txt", b"x"),
+            ("/abs.jpg", picture),
+            ("ok.jpg", picture),
+            ("ok.txt", b"fine"),
+        ],
     )
     (root / "00002.tar").write_bytes(b"\x00\x01nonsense" * 100)
     with tarfile.open(root / "00001.tar", "a") as tar:
         link = tarfile.TarInfo("link.jpg")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         tar.addfile(link)
-    manifest = read(tmp_path, train={"format": "webdataset", "shards": str(root / "{00000..00002}.tar")}, holdout=0.01)
+    manifest = read(
+        tmp_path, train={"format": "webdataset", "shards": str(root / "{00000..00002}.tar")}, holdout=0.01
+    )
     found = {row.where: row.reason for row in manifest.bad_rows("train", 100)}
     assert "cut short" in found["00000.tar"]
     assert "cut short or damaged" in found["00002.tar"]
@@ -228,7 +323,9 @@ def test_what_is_missing_is_named(tmp_path: Path, source: dict, words: str) -> N
 
 def test_a_missing_column_is_named_with_those_that_are_there(tmp_path: Path) -> None:
     root = corpora.folder(tmp_path / "own")
-    with pytest.raises(DataError, match=r"no column 'captoin'; its columns: 'file', 'caption'.*did you mean 'caption'"):
+    with pytest.raises(
+        DataError, match=r"no column 'captoin'; its columns: 'file', 'caption'.*did you mean 'caption'"
+    ):
         read(tmp_path, train={"format": "folder", "path": str(root), "caption_columns": ["captoin"]})
 
 
@@ -242,10 +339,17 @@ def test_the_same_slot_is_the_same_picture_and_changed_files_are_noticed(tmp_pat
     root = corpora.folder(tmp_path / "own", 12)
     config = data(train=folder_source(root), holdout=0.3)
     manifest = survey(config, tmp_path / "m.sqlite")
-    sizes = {"num_train": manifest.size("train"), "num_retrieval": manifest.size("retrieval"), "num_faces": manifest.size("retrieval")}
+    sizes = {
+        "num_train": manifest.size("train"),
+        "num_retrieval": manifest.size("retrieval"),
+        "num_faces": manifest.size("retrieval"),
+    }
     settled = config.model_copy(update={"manifest": str(manifest.path)} | sizes)
     one, two, other = (FilesCorpus(settled, seed) for seed in (1, 1, 2))
-    names = [[record.name for record in corpus.records("train", sizes["num_train"])] for corpus in (one, two, other)]
+    names = [
+        [record.name for record in corpus.records("train", sizes["num_train"])]
+        for corpus in (one, two, other)
+    ]
     assert names[0] == names[1]
     assert names[0] != names[2]
     assert sorted(names[0]) == sorted(names[2])
@@ -264,8 +368,10 @@ def test_data_check_counts_lists_and_freezes(tmp_path: Path) -> None:
     root = bad_folder(tmp_path)
     config = tmp_path / "own.toml"
     config.write_text(
-        f'[data]\ncorpus = "files"\nimage_size = 32\nmax_bad_share = 1.0\n[data.train]\nformat = "folder"\npath = "{root}"\n'
-        'labels = {gender = "sex"}\n[classifier]\nkind = "zero_shot"\n[generator]\ncheckpoint = "x"\n[clip]\nmodel = "local-dir:x"\n'
+        '[data]\ncorpus = "files"\nimage_size = 32\nmax_bad_share = 1.0\n[data.train]\nformat = '
+        f'"folder"\npath = "{root}"\n'
+        'labels = {gender = "sex"}\n[classifier]\nkind = "zero_shot"\n[generator]\ncheckpoint = '
+        '"x"\n[clip]\nmodel = "local-dir:x"\n'
     )
     where = ["--runs-dir", str(tmp_path / "runs")]
     first = loopsim("data", "check", str(config), *where)

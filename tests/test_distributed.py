@@ -15,16 +15,36 @@ from loopsim.store.store import Store
 
 def lineage(directory: Path) -> list[tuple]:
     with Store(directory / "state.lmdb", readonly=True) as store:
-        return [(raw_key, row.fields["seed"], row.fields["slot"], row.fields["origin"]) for raw_key, row in store.scan(key(Table.SAMPLE))]
+        return [
+            (raw_key, row.fields["seed"], row.fields["slot"], row.fields["origin"])
+            for raw_key, row in store.scan(key(Table.SAMPLE))
+        ]
 
 
 @pytest.mark.slow
 def test_two_processes_draw_the_same_samples_in_the_same_order(tmp_path: Path) -> None:
     start_run(tmp_path / "one", small_config("generations=1"))
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517", "-m", "loopsim", "start"]
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--master-port",
+        "29517",
+        "-m",
+        "loopsim",
+        "start",
+    ]
     where = ["--name", "two", "--runs-dir", str(tmp_path)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run([*launch, *small_arguments("generations=1"), *where], capture_output=True, text=True, env=environment, timeout=400)
+    done = subprocess.run(
+        [*launch, *small_arguments("generations=1"), *where],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=400,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert run_state(tmp_path / "two").finished
     assert lineage(tmp_path / "two") == lineage(tmp_path / "one") != []

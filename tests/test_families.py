@@ -1,4 +1,6 @@
-"""Every family of models goes through a whole loop on tiny checkpoints of its real classes, and its artifacts load with its own library alone."""
+"""Every family of models goes through a whole loop on tiny checkpoints of its real classes, and its artifacts
+load with its own library alone.
+"""
 
 import subprocess
 import sys
@@ -10,11 +12,11 @@ import pytest
 from conftest import resume_run, start_run
 
 from loopsim.config import Config, config_from_tree
-from loopsim.errors import Interrupted
+from loopsim.core.errors import Interrupted
 from loopsim.report.summary import run_state, summarize
-from loopsim.run import finished_phases
+from loopsim.runs.run import finished_phases
+from loopsim.runs.verify import verify_run
 from loopsim.store.store import Store
-from loopsim.verify import verify_run
 
 MODELS = {
     "sd": checkpoints.stable_diffusion,
@@ -44,16 +46,35 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tree(pictures: Path, models: dict[str, Path], **sections: dict) -> dict:
-    """A small loop on a folder of pictures; `sections` change it. A value that starts with "@" names a tiny checkpoint."""
+    """A small loop on a folder of pictures; `sections` change it. A value that starts with "@" names a tiny
+    checkpoint.
+    """
     labels = {"gender": "sex", "skin_tone": "skin"}
     base: dict[str, dict] = {
-        "data": {"corpus": "files", "image_size": 32, "holdout": 0.4, "train": {"format": "folder", "path": str(pictures), "labels": labels}},
+        "data": {
+            "corpus": "files",
+            "image_size": 32,
+            "holdout": 0.4,
+            "train": {"format": "folder", "path": str(pictures), "labels": labels},
+        },
         "generator": {"checkpoint": "@sd"},
         "clip": {"model": "@vit", "num_steps": 2, "batch_size": 8},
-        "captioner": {"kind": "clipcap", "model": "@gpt2", "num_steps": 2, "batch_size": 4, "prefix_length": 3, "max_tokens": 12},
+        "captioner": {
+            "kind": "clipcap",
+            "model": "@gpt2",
+            "num_steps": 2,
+            "batch_size": 4,
+            "prefix_length": 3,
+            "max_tokens": 12,
+        },
         "classifier": {"kind": "zero_shot"},
         "encoder": {"model": "@vit"},
-        "evaluate": {"num_audit_images": 1, "num_resamples": 20, "num_replicates": 1, "professions": {"nurse": 0.9, "engineer": 0.1}},
+        "evaluate": {
+            "num_audit_images": 1,
+            "num_resamples": 20,
+            "num_replicates": 1,
+            "professions": {"nurse": 0.9, "engineer": 0.1},
+        },
         "finetune": {"num_steps": 2, "batch_size": 4, "learning_rate": 1e-3, "rank": 2},
         "generate": {"num_steps": 2, "batch_size": 8, "guidance": 2.0},
     }
@@ -68,8 +89,12 @@ def tree(pictures: Path, models: dict[str, Path], **sections: dict) -> dict:
 
 
 LOOPS: dict[str, dict[str, dict]] = {
-    "sd, ε, LoRA, Min-SNR, EMA; ClipCap": {"finetune": {"snr_gamma": 5.0, "ema_decay": 0.9}, "generate": {"caption_top_p": 0.8}},
-    "sd, v, full, in parts; ResNet from scratch; transformer mapper, frozen GPT-2; checkpoint classifier on people": {
+    "sd, ε, LoRA, Min-SNR, EMA; ClipCap": {
+        "finetune": {"snr_gamma": 5.0, "ema_decay": 0.9},
+        "generate": {"caption_top_p": 0.8},
+    },
+    "sd, v, full, in parts; ResNet from scratch; transformer mapper, frozen GPT-2; checkpoint classifier on "
+    "people": {
         "generator": {"checkpoint": "@sd-v", "family": "sd"},
         "clip": {"model": "@resnet", "start": "scratch", "augment": True, "gradient_checkpointing": True},
         "captioner": {"mapper": "transformer", "freeze_language_model": True, "start": "previous"},
@@ -94,7 +119,13 @@ LOOPS: dict[str, dict[str, dict]] = {
     },
     "sd3 without T5, full; Transformer from scratch": {
         "generator": {"checkpoint": "@sd3", "without_t5": True},
-        "captioner": {"kind": "transformer", "start": "scratch", "model": "@gpt2", "width": 32, "num_layers": 1},
+        "captioner": {
+            "kind": "transformer",
+            "start": "scratch",
+            "model": "@gpt2",
+            "width": 32,
+            "num_layers": 1,
+        },
         "finetune": {"method": "full", "cache": "none"},
     },
     "sdxl, full; vision-encoder-decoder": {
@@ -132,7 +163,15 @@ def test_a_loop_of_every_family(name: str, pictures: Path, models: dict[str, Pat
     assert run_state(tmp_path / "run").finished
     assert verify_run(tmp_path / "run").num_seals == 3
     metrics = {row.metric for row in summarize(tmp_path / "run").metrics if row.value is not None}
-    assert {"dataset_share", "sample_share", "generator_share", "recall@1", "self_similarity", "caption_neutral", "clip_score"} <= metrics
+    assert {
+        "dataset_share",
+        "sample_share",
+        "generator_share",
+        "recall@1",
+        "self_similarity",
+        "caption_neutral",
+        "clip_score",
+    } <= metrics
     with Store(tmp_path / "run" / "state.lmdb", readonly=True) as store:
         phases = finished_phases(store)
     artifacts = tmp_path / "run" / "artifacts"
@@ -145,13 +184,22 @@ def test_a_loop_of_every_family(name: str, pictures: Path, models: dict[str, Pat
         "sd3": "StableDiffusion3Pipeline",
     }
     base = Path(config.generator.checkpoint)
-    done = subprocess.run([sys.executable, "-c", PLAIN, kind[base.name], base, generator, clip], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN, kind[base.name], base, generator, clip],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_a_loop_on_files_resumes_to_the_same_digest(pictures: Path, models: dict[str, Path], tmp_path: Path) -> None:
+def test_a_loop_on_files_resumes_to_the_same_digest(
+    pictures: Path, models: dict[str, Path], tmp_path: Path
+) -> None:
     sections = {"finetune": {"num_steps": 6, "ema_decay": 0.9}, "clip": {"num_steps": 4}}
-    config = config_from_tree(tree(pictures, models, **sections) | {"generations": 1, "checkpoint_seconds": 1e-6}, "t")
+    config = config_from_tree(
+        tree(pictures, models, **sections) | {"generations": 1, "checkpoint_seconds": 1e-6}, "t"
+    )
     clean = start_run(tmp_path / "clean", config)
     stop_in_training(tmp_path / "stopped", config, after=9)
     assert not run_state(tmp_path / "stopped").finished
@@ -163,7 +211,7 @@ def stop_in_training(directory: Path, config: Config, after: int) -> None:
     import os
     import signal
 
-    from loopsim import faults
+    from loopsim.core import faults
 
     def handler(point: str, n: int) -> None:
         if point == "train.step" and n == after:

@@ -1,4 +1,5 @@
-"""Hostile files: whatever a reader is given, it ends with items, counted rows or one LoopsimError; nothing else, and nothing outside its folder.
+"""Hostile files: whatever a reader is given, it ends with items, counted rows or one LoopsimError; nothing
+else, and nothing outside its folder.
 
 `LOOPSIM_FUZZ=10000` tries that many inputs per reader; by default a few hundred.
 """
@@ -14,22 +15,32 @@ import corpora
 import pytest
 from rich.console import Console
 
-from loopsim.config import CocoSource, FairFaceSource, FolderSource, PhaseSource, WebDatasetSource, load_config
-from loopsim.data.coco import read_coco
-from loopsim.data.fairface import read_fairface
-from loopsim.data.folder import read_folder
-from loopsim.data.items import Item, Reading
-from loopsim.data.phase import read_phase
-from loopsim.data.pictures import BadPicture, examine, square
-from loopsim.data.webdataset import read_webdataset
-from loopsim.errors import LoopsimError
-from loopsim.report.corpus import CorpusSummary, SplitSummary, print_corpus
+from loopsim.config import (
+    CocoSource,
+    FairFaceSource,
+    FolderSource,
+    PhaseSource,
+    WebDatasetSource,
+    load_config,
+)
+from loopsim.core.errors import LoopsimError
+from loopsim.data.check import CorpusSummary, SplitSummary
+from loopsim.data.formats.coco import read_coco
+from loopsim.data.formats.fairface import read_fairface
+from loopsim.data.formats.folder import read_folder
+from loopsim.data.formats.phase_dataset import read_phase
+from loopsim.data.formats.reading import Item, Reading
+from loopsim.data.formats.webdataset import read_webdataset
+from loopsim.data.images import BadPicture, examine, square
+from loopsim.report.corpus import print_corpus
 
 NUM_INPUTS = int(os.environ.get("LOOPSIM_FUZZ", "300"))
 SPICES = [
-    b"\x00", b"\x1b[31m", b"[bold red]", b"<script>", b'"', b"'", b"{", b"}", b"[" * 2000, b"]", b",", b"\n", b"\r", b"\t", b"../", b"/etc/passwd",
+    b"\x00", b"\x1b[31m", b"[bold red]", b"<script>", b'"', b"'", b"{", b"}", b"[" * 2000, b"]", b",", b"\n",
+    b"\r", b"\t", b"../", b"/etc/passwd",
     b"null", b"NaN", b"1e999", b"-1",
-    b"99999999999999999999", b"\xff\xfe", b"\xed\xa0\x80", "\u202e".encode(), b"true", b"{}", b"[]", b"\\u0000", b"=", b"#",
+    b"99999999999999999999", b"\xff\xfe", b"\xed\xa0\x80", "\u202e".encode(), b"true", b"{}", b"[]",
+    b"\\u0000", b"=", b"#",
     b'"""', b"Male", b"A" * 5000, b"word " * 1500,
 ]  # fmt: skip
 
@@ -67,7 +78,10 @@ def consume(readings: "object") -> None:
             bad.append((row.where, row.reason))
     output = io.StringIO()
     console = Console(file=output, force_terminal=False, width=200)
-    print_corpus(console, CorpusSummary("m", "h", "s", [SplitSummary("train", len(rows), 0, len(bad), 0, {}, bad[:20])]))
+    print_corpus(
+        console,
+        CorpusSummary("m", "h", "s", [SplitSummary("train", len(rows), 0, len(bad), 0, {}, bad[:20])]),
+    )
     assert "\x1b" not in output.getvalue()
     assert "\x00" not in output.getvalue()
 
@@ -84,13 +98,22 @@ def coco_of(root: Path, which: str) -> tuple[Path, Callable[[], None]]:
         source = CocoSource(format="coco", images=str(folder), karpathy=str(folder / "dataset_coco.json"))
         return folder / "dataset_coco.json", lambda: consume(read_coco(source, {}))
     captions = folder / "annotations/captions_val2014.json"
-    source = CocoSource(format="coco", images=str(folder / "val2014"), captions=str(captions), labels=str(folder / "images_val2014.csv"))
-    return captions if which == "captions" else folder / "images_val2014.csv", lambda: consume(read_coco(source, {}))
+    source = CocoSource(
+        format="coco",
+        images=str(folder / "val2014"),
+        captions=str(captions),
+        labels=str(folder / "images_val2014.csv"),
+    )
+    return captions if which == "captions" else folder / "images_val2014.csv", lambda: consume(
+        read_coco(source, {})
+    )
 
 
 def fairface_of(root: Path) -> tuple[Path, Callable[[], None]]:
     folder = corpora.fairface(root / "fairface")
-    source = FairFaceSource(format="fairface", labels=str(folder / "fairface_label_train.csv"), images=str(folder))
+    source = FairFaceSource(
+        format="fairface", labels=str(folder / "fairface_label_train.csv"), images=str(folder)
+    )
     return folder / "fairface_label_train.csv", lambda: consume(read_fairface(source, {}))
 
 
@@ -98,13 +121,17 @@ def phase_of(root: Path, which: str) -> tuple[Path, Callable[[], None]]:
     folder = corpora.phase(root / "phase")
     path = folder / f"phase_gcc_val_{which}_20221101.json"
     unit = "region" if which == "regions" else "image"
-    source = PhaseSource(format="phase", annotations=str(path), images=str(folder / "phase_images"), unit=unit)
+    source = PhaseSource(
+        format="phase", annotations=str(path), images=str(folder / "phase_images"), unit=unit
+    )
     return path, lambda: consume(read_phase(source, {}))
 
 
 def shards_of(root: Path) -> tuple[Path, Callable[[], None]]:
     folder = corpora.shards(root / "shards", 1, 3)
-    source = WebDatasetSource(format="webdataset", shards=str(folder / "00000.tar"), labels={"gender": "gender"})
+    source = WebDatasetSource(
+        format="webdataset", shards=str(folder / "00000.tar"), labels={"gender": "gender"}
+    )
     return folder / "00000.tar", lambda: consume(read_webdataset(source, {}))
 
 
@@ -114,7 +141,11 @@ def picture_of(root: Path, format_: str) -> tuple[Path, Callable[[], None]]:
 
     def look() -> None:
         data = path.read_bytes()
-        for work in (lambda: examine(data, path.name), lambda: square(data, 16), lambda: square(data, 16, (2, 2, 20, 30))):
+        for work in (
+            lambda: examine(data, path.name),
+            lambda: square(data, 16),
+            lambda: square(data, 16, (2, 2, 20, 30)),
+        ):
             with contextlib.suppress(BadPicture):
                 work()
 
@@ -162,6 +193,8 @@ def test_no_input_ends_in_a_traceback(name: str, tmp_path: Path) -> None:
         except Exception as error:
             kept = Path(os.environ.get("LOOPSIM_FUZZ_KEEP", tmp_path)) / f"{name.replace(' ', '-')}-{number}"
             kept.write_bytes(data)
-            raise AssertionError(f"input {number} of {name} ({kept}): {type(error).__name__}: {error}") from error
+            raise AssertionError(
+                f"input {number} of {name} ({kept}): {type(error).__name__}: {error}"
+            ) from error
     assert set(tmp_path.rglob("*")) == before
     assert refused < NUM_INPUTS  # rows are skipped, not whole files given up

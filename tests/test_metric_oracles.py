@@ -1,4 +1,6 @@
-"""The metrics of METRICS.md §1-3 against slow oracles written from their definitions, against libraries, and their invariances."""
+"""The metrics of METRICS.md §1-3 against slow oracles written from their definitions, against libraries, and
+their invariances.
+"""
 
 import io
 from contextlib import redirect_stdout
@@ -17,7 +19,12 @@ from loopsim.metrics.captions import bleu4, cider_d, meteor, rouge_l
 from loopsim.metrics.estimate import by_group, resampling_weights
 from loopsim.metrics.representation import kl_divergence, representation, total_variation
 from loopsim.metrics.retrieval import max_skew, ndkl, recall_at_k
-from loopsim.metrics.similarity import homogenisation, prefers_person, self_similarity, self_similarity_by_draws
+from loopsim.metrics.similarity import (
+    homogenisation,
+    prefers_person,
+    self_similarity,
+    self_similarity_by_draws,
+)
 
 SEEDS = st.integers(0, 10_000)
 CLOSE = {"rel": 1e-5, "abs": 1e-6}
@@ -42,7 +49,9 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 @given(SEEDS, st.integers(2, 12))
 def test_homogenisation_is_the_mean_over_distinct_pairs(seed: int, n: int) -> None:
     x = normal(seed, n, 4)
-    assert value(homogenisation(x), n) == pytest.approx(np.mean([cosine(a, b) for a, b in combinations(x, 2)]), **CLOSE)
+    assert value(homogenisation(x), n) == pytest.approx(
+        np.mean([cosine(a, b) for a, b in combinations(x, 2)]), **CLOSE
+    )
 
 
 @settings(max_examples=20)
@@ -67,7 +76,9 @@ def test_similarities_do_not_mind_order_scale_or_duplication(seed: int) -> None:
     shuffled = np.random.default_rng(seed).permutation(x) * 3.5
     for measure in (self_similarity, homogenisation):
         assert value(measure(x), 7) == pytest.approx(value(measure(shuffled), 7), **CLOSE)
-    assert value(self_similarity(x), 7) == pytest.approx(value(self_similarity(np.tile(x, (2, 1))), 14), **CLOSE)
+    assert value(self_similarity(x), 7) == pytest.approx(
+        value(self_similarity(np.tile(x, (2, 1))), 14), **CLOSE
+    )
 
 
 def test_preference_of_nan_features_is_not_a_preference() -> None:
@@ -84,7 +95,11 @@ def test_preference_of_nan_features_is_not_a_preference() -> None:
 def test_skew_and_ndkl_equal_their_definitions(ranked: list[str], share: float) -> None:
     desired = {"a": share, "b": 1 - share}
     k = len(ranked) // 2 + 1
-    skews = [np.log(ranked[:k].count(group) / k / wanted) for group, wanted in desired.items() if ranked[:k].count(group)]
+    skews = [
+        np.log(ranked[:k].count(group) / k / wanted)
+        for group, wanted in desired.items()
+        if ranked[:k].count(group)
+    ]
     assert max_skew(ranked, desired, k) == pytest.approx(max(skews), **CLOSE)
     total = z = 0.0
     for i in range(1, len(ranked) + 1):
@@ -122,9 +137,19 @@ def test_kid_and_cmmd_equal_their_sums(seed: int, n: int) -> None:
     assert value(distribution.kid(x, y), n + 1) == pytest.approx(expected, **CLOSE)
 
     def mean_rbf(p: np.ndarray, q: np.ndarray) -> float:
-        return float(np.mean([np.exp(-np.sum((a / np.linalg.norm(a) - b / np.linalg.norm(b)) ** 2) / 200) for a in p for b in q]))
+        return float(
+            np.mean(
+                [
+                    np.exp(-np.sum((a / np.linalg.norm(a) - b / np.linalg.norm(b)) ** 2) / 200)
+                    for a in p
+                    for b in q
+                ]
+            )
+        )
 
-    assert value(distribution.cmmd(x, y), n + 1) == pytest.approx(1000 * (mean_rbf(x, x) + mean_rbf(y, y) - 2 * mean_rbf(x, y)), rel=1e-5, abs=1e-8)
+    assert value(distribution.cmmd(x, y), n + 1) == pytest.approx(
+        1000 * (mean_rbf(x, x) + mean_rbf(y, y) - 2 * mean_rbf(x, y)), rel=1e-5, abs=1e-8
+    )
     assert value(distribution.cmmd(x, x), n) == pytest.approx(0, abs=1e-9)
 
 
@@ -134,7 +159,9 @@ def test_weights_repeat_the_fakes(seed: int) -> None:
     x, y, w = normal(seed, 9, 3), normal(seed + 1, 7, 3), np.array([[2, 0, 1, 3, 1, 0, 2]], np.float32)
     repeated = np.repeat(y, w[0].astype(int), axis=0)
     for measure in (distribution.frechet_distance, distribution.kid, distribution.cmmd):
-        assert measure(x, y)(w, np.ones(7, bool))[0] == pytest.approx(value(measure(x, repeated), len(repeated)), rel=1e-5, abs=1e-8)
+        assert measure(x, y)(w, np.ones(7, bool))[0] == pytest.approx(
+            value(measure(x, repeated), len(repeated)), rel=1e-5, abs=1e-8
+        )
 
 
 @settings(max_examples=15)
@@ -157,8 +184,12 @@ def test_the_vendi_score_is_its_entropy(seed: int, n: int) -> None:
     kernel = np.array([[cosine(a, b) for b in x] for a in x]) / n
     eigenvalues = np.linalg.eigvalsh(kernel)
     positive = eigenvalues[eigenvalues > 1e-12]
-    assert value(distribution.vendi_score(x), n) == pytest.approx(np.exp(-np.sum(positive * np.log(positive))), **CLOSE)
-    assert value(distribution.vendi_score(np.tile(x, (3, 1))), 3 * n) == pytest.approx(value(distribution.vendi_score(x), n), **CLOSE)
+    assert value(distribution.vendi_score(x), n) == pytest.approx(
+        np.exp(-np.sum(positive * np.log(positive))), **CLOSE
+    )
+    assert value(distribution.vendi_score(np.tile(x, (3, 1))), 3 * n) == pytest.approx(
+        value(distribution.vendi_score(x), n), **CLOSE
+    )
     assert value(distribution.vendi_score(np.eye(4)), 4) == pytest.approx(4)
 
 
@@ -184,7 +215,15 @@ def test_blur_lowers_sharpness_and_fine_detail() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     smooth = noise.copy()
     for _ in range(3):
-        smooth = ((smooth.astype(int) + np.roll(smooth, 1, 1) + np.roll(smooth, 1, 2) + np.roll(smooth, (1, 1), (1, 2))) // 4).astype(np.uint8)
+        smooth = (
+            (
+                smooth.astype(int)
+                + np.roll(smooth, 1, 1)
+                + np.roll(smooth, 1, 2)
+                + np.roll(smooth, (1, 1), (1, 2))
+            )
+            // 4
+        ).astype(np.uint8)
     assert (artefacts.sharpness(smooth) < artefacts.sharpness(noise)).all()
     assert (artefacts.high_frequency_ratio(smooth) < artefacts.high_frequency_ratio(noise)).all()
     assert np.isnan(artefacts.high_frequency_ratio(np.full((1, 8, 8, 3), 7, np.uint8))).all()
@@ -197,7 +236,9 @@ def test_artefact_measures_equal_their_definitions(seed: int) -> None:
     luma = image.astype(float) @ [0.299, 0.587, 0.114]
     padded = np.pad(luma, 1, mode="edge")
     laplacian = [
-        padded[i - 1, j] + padded[i + 1, j] + padded[i, j - 1] + padded[i, j + 1] - 4 * padded[i, j] for i in range(1, 9) for j in range(1, 9)
+        padded[i - 1, j] + padded[i + 1, j] + padded[i, j - 1] + padded[i, j + 1] - 4 * padded[i, j]
+        for i in range(1, 9)
+        for j in range(1, 9)
     ]
     assert artefacts.sharpness(image[None])[0] == pytest.approx(np.var(laplacian), rel=1e-5)
     total = high = 0.0
@@ -221,7 +262,8 @@ def test_distances_to_a_target(seed: int, k: int) -> None:
     p, q = rng.dirichlet(np.ones(k)), rng.dirichlet(np.ones(k))
     assert kl_divergence(p, q) == pytest.approx(stats.entropy(p, q), **CLOSE)
     assert total_variation(p, q) == pytest.approx(
-        max(sum(p[list(s)]) - sum(q[list(s)]) for r in range(k + 1) for s in combinations(range(k), r)), **CLOSE
+        max(sum(p[list(s)]) - sum(q[list(s)]) for r in range(k + 1) for s in combinations(range(k), r)),
+        **CLOSE,
     )
     labels = ["a"] * 3 + ["b"]
     found = representation(labels, ("a", "b"), "x", resampling_weights(4, 10, 0), target={"a": 0.5, "b": 0.5})
@@ -231,7 +273,10 @@ def test_distances_to_a_target(seed: int, k: int) -> None:
 @settings(max_examples=30)
 @given(SEEDS)
 def test_slope_and_rank_correlation_are_scipys(seed: int) -> None:
-    shares, world = np.round(np.random.default_rng(seed).random((2, 8)), 1), np.random.default_rng(seed + 1).random(8)
+    shares, world = (
+        np.round(np.random.default_rng(seed).random((2, 8)), 1),
+        np.random.default_rng(seed + 1).random(8),
+    )
     for row, found in zip(shares, slope(shares, world), strict=True):
         assert found == pytest.approx(stats.linregress(world, row).slope, rel=1e-5, abs=1e-8)
     for row, found in zip(shares, rank_correlation(shares, world), strict=True):
@@ -262,15 +307,23 @@ def test_bias_amplification_equals_its_definition(seed: int) -> None:
             sign = 1 if y else -1
             to_task.append(sign * (np.mean(said_t[a == i] == j) - np.mean(t[a == i] == j)))
             to_attribute.append(sign * (np.mean(said_a[t == j] == i) - np.mean(a[t == j] == i)))
-    assert value(amplification.attribute_to_task(lean, eye2[a], eye3[t], eye3[said_t]), n) == pytest.approx(np.mean(to_task), **CLOSE)
-    assert value(amplification.task_to_attribute(lean, eye2[a], eye3[t], eye2[said_a]), n) == pytest.approx(np.mean(to_attribute), **CLOSE)
-    assert value(amplification.attribute_to_task(lean, eye2[a], eye3[t], eye3[t]), n) == pytest.approx(0, abs=1e-9)
+    assert value(amplification.attribute_to_task(lean, eye2[a], eye3[t], eye3[said_t]), n) == pytest.approx(
+        np.mean(to_task), **CLOSE
+    )
+    assert value(amplification.task_to_attribute(lean, eye2[a], eye3[t], eye2[said_a]), n) == pytest.approx(
+        np.mean(to_attribute), **CLOSE
+    )
+    assert value(amplification.attribute_to_task(lean, eye2[a], eye3[t], eye3[t]), n) == pytest.approx(
+        0, abs=1e-9
+    )
 
 
 def test_omission_and_subordination() -> None:
     left_out = harms.omission(10, 100, 0.5)
     reference = stats.binomtest(10, 100).proportion_ci(method="wilson")
-    assert (left_out.value, left_out.low, left_out.high) == pytest.approx((0.2, reference.low / 0.5, reference.high / 0.5), abs=1e-5)
+    assert (left_out.value, left_out.low, left_out.high) == pytest.approx(
+        (0.2, reference.low / 0.5, reference.high / 0.5), abs=1e-5
+    )
     ratio = harms.subordination(30, 50, 10, 50)
     katz = relative_risk(30, 50, 10, 50).confidence_interval(0.95)
     assert (ratio.value, ratio.low, ratio.high) == pytest.approx((3.0, katz.low, katz.high), rel=1e-5)
@@ -302,8 +355,14 @@ def test_weat_equals_its_definition(seed: int) -> None:
 
 # --- captions
 
-CAPTIONS = ("a man next to a dog in a park", "a woman with a cup", "a photo of a cook", "someone and a cat on a street")
-REFERENCES = [["a man beside a dog in a park", "a person and a dog"], ["a woman and a cup", "a female cook with a cup"], ["a picture of a cook"] * 2,
+CAPTIONS = (
+    "a man next to a dog in a park",
+    "a woman with a cup",
+    "a photo of a cook",
+    "someone and a cat on a street",
+)
+REFERENCES = [["a man beside a dog in a park", "a person and a dog"],
+              ["a woman and a cup", "a female cook with a cup"], ["a picture of a cook"] * 2,
               ["a cat on a street", "a woman and a cat on a street"]]  # fmt: skip
 
 
@@ -316,9 +375,11 @@ def test_caption_scores_are_pycocoevalcaps() -> None:
     assert value(bleu4(CAPTIONS, REFERENCES), 4) == pytest.approx(reference, rel=1e-5)
     subset = np.array([[2, 0, 1, 0]], np.float32)
     drawn = [0, 0, 2]
-    repeated = Bleu(4).compute_score({i: REFERENCES[j] for i, j in enumerate(drawn)}, {i: [CAPTIONS[j]] for i, j in enumerate(drawn)}, verbose=0)[0][
-        3
-    ]
+    repeated = Bleu(4).compute_score(
+        {i: REFERENCES[j] for i, j in enumerate(drawn)},
+        {i: [CAPTIONS[j]] for i, j in enumerate(drawn)},
+        verbose=0,
+    )[0][3]
     assert bleu4(CAPTIONS, REFERENCES)(subset, np.ones(4, bool))[0] == pytest.approx(repeated, rel=1e-5)
     assert rouge_l(["a Man, next to a dog."], [["a man next to a dog"]])[0] == pytest.approx(1)
     assert cider_d(["nothing alike", *CAPTIONS[1:]], REFERENCES)[0] == 0
@@ -361,7 +422,13 @@ def test_values_do_not_depend_on_the_items_order(seed: int) -> None:
     weights = resampling_weights(20, 5, 0)
     for measure in (self_similarity, homogenisation, distribution.vendi_score):
         first = by_group(measure(x), {"gender": labels}, {"gender": ("man", "woman")}, 20, weights)
-        second = by_group(measure(x[order]), {"gender": [labels[i] for i in order]}, {"gender": ("man", "woman")}, 20, weights)
+        second = by_group(
+            measure(x[order]),
+            {"gender": [labels[i] for i in order]},
+            {"gender": ("man", "woman")},
+            20,
+            weights,
+        )
         for group, e in first.items():
             assert (e.value is None) == (second[group].value is None)
             if e.value is not None:

@@ -5,14 +5,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loopsim.core.gendered_words import caption_gender
 from loopsim.metrics.audit import shares_against_world
 from loopsim.metrics.captions import clip_score, gender_scores
 from loopsim.metrics.drift import Drift, drift, drift_over_seeds, with_verdicts
-from loopsim.metrics.estimate import by_group, percentile_interval, resampling_weights, weighted_mean, wilson_interval, with_intersections
+from loopsim.metrics.estimate import (
+    by_group,
+    percentile_interval,
+    resampling_weights,
+    weighted_mean,
+    wilson_interval,
+    with_intersections,
+)
 from loopsim.metrics.representation import corrected_shares, representation
 from loopsim.metrics.retrieval import recall_at_k
 from loopsim.metrics.similarity import prefers_person, relative_self_similarity, self_similarity
-from loopsim.words import caption_gender
 
 SEEDS = st.integers(0, 10_000)
 
@@ -24,7 +31,9 @@ def features(seed: int, *shape: int) -> np.ndarray:
 @settings(max_examples=30)
 @given(SEEDS, st.integers(2, 15), st.integers(1, 3))
 def test_recall_equals_its_definition(seed: int, num_images: int, per_image: int) -> None:
-    images = features(seed, num_images, 6) * 7  # rows of very different norms: each is to be normalised by its own
+    images = (
+        features(seed, num_images, 6) * 7
+    )  # rows of very different norms: each is to be normalised by its own
     owner = np.repeat(np.arange(num_images), per_image)
     texts = images[owner] + 8 * features(seed + 1, len(owner), 6)
     found = recall_at_k(texts, images, owner, block=4)
@@ -53,7 +62,11 @@ def test_relative_self_similarity_is_in_percent_of_the_unweighted_mean() -> None
 
 def test_preference_goes_to_the_neutral_prompt_only_if_it_fits_best() -> None:
     prompts = np.eye(3, dtype=np.float32)
-    assert prefers_person(np.array([[1, 0, 0], [0.5, 0.6, 0], [0, 0, 1]], np.float32), prompts).tolist() == [1, 0, 0]
+    assert prefers_person(np.array([[1, 0, 0], [0.5, 0.6, 0], [0, 0, 1]], np.float32), prompts).tolist() == [
+        1,
+        0,
+        0,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -72,12 +85,21 @@ def test_a_captions_gender(caption: str, gender: str) -> None:
 
 
 def test_an_always_neutral_captioner_does_not_look_perfect() -> None:
-    scores = gender_scores(["a cook", "a man", "a woman", "a man and a woman"], ["man", "woman", "woman", "man"])
-    assert [scores[name].tolist() for name in ("error", "neutral", "both", "single")] == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 1, 1, 0]]
+    scores = gender_scores(
+        ["a cook", "a man", "a woman", "a man and a woman"], ["man", "woman", "woman", "man"]
+    )
+    assert [scores[name].tolist() for name in ("error", "neutral", "both", "single")] == [
+        [0, 1, 0, 0],
+        [1, 0, 0, 0],
+        [0, 0, 0, 1],
+        [0, 1, 1, 0],
+    ]
 
 
 def test_clip_score_is_clipped_and_scaled() -> None:
-    assert clip_score(np.array([[1.0, 0], [1, 0]]), np.array([[0.6, 0.8], [-1, 0]])).tolist() == pytest.approx([1.5, 0])
+    assert clip_score(
+        np.array([[1.0, 0], [1, 0]]), np.array([[0.6, 0.8], [-1, 0]])
+    ).tolist() == pytest.approx([1.5, 0])
 
 
 @settings(max_examples=50)
@@ -104,7 +126,9 @@ def test_representation_counts_and_its_gap_is_the_spread() -> None:
     assert found["gender=woman"].value == pytest.approx(0.3)
     assert (found["gender=woman"].low, found["gender=woman"].high) == wilson_interval(3, 10)
     assert found["gender gap"].value == pytest.approx(0.4)
-    assert representation([], ("man", "woman"), "gender", np.zeros((1, 0)))["gender gap"].reason == "no pictures"
+    assert (
+        representation([], ("man", "woman"), "gender", np.zeros((1, 0)))["gender gap"].reason == "no pictures"
+    )
 
 
 def test_wilson_agrees_with_scipy() -> None:
@@ -116,20 +140,29 @@ def test_wilson_agrees_with_scipy() -> None:
 
 def test_shares_by_class_and_their_distance_from_the_world() -> None:
     women = np.array([1, 0, 1, 1], np.float32)
-    found = shares_against_world(women, ["cook", "cook", "judge", "judge"], {"cook": 0.4, "judge": 0.2}, np.ones((3, 4)), "profession")
+    found = shares_against_world(
+        women, ["cook", "cook", "judge", "judge"], {"cook": 0.4, "judge": 0.2}, np.ones((3, 4)), "profession"
+    )
     distance = found["distance"]
     assert (distance["profession=cook"].value, distance["profession=judge"].value) == (0.5, 1.0)
     assert distance.overall.value == pytest.approx((0.1 + 0.8) / 2)
     assert found["slope"].overall.value == pytest.approx((0.5 - 1.0) / (0.4 - 0.2))
     assert found["rank_correlation"].overall.value == pytest.approx(-1)
     assert found["majority_share"].overall.value == pytest.approx((0.5 + 1) / 2)
-    assert shares_against_world(women[:0], [], {"cook": 0.4}, np.ones((3, 0)), "profession")["slope"].overall.reason == "no pictures"
+    assert (
+        shares_against_world(women[:0], [], {"cook": 0.4}, np.ones((3, 0)), "profession")[
+            "slope"
+        ].overall.reason
+        == "no pictures"
+    )
 
 
 def test_groups_gaps_and_what_cannot_be_said() -> None:
     scores = np.array([1, 0, 1, 1], np.float32)
     groups = {"gender": ["man", "man", "woman", "woman"]}
-    found = by_group(weighted_mean(scores), groups, {"gender": ("man", "woman", "other")}, 4, resampling_weights(4, 500, 0))
+    found = by_group(
+        weighted_mean(scores), groups, {"gender": ("man", "woman", "other")}, 4, resampling_weights(4, 500, 0)
+    )
     assert (found["overall"].value, found["gender=man"].value, found["gender gap"].value) == (0.75, 0.5, 0.5)
     assert found["gender=other"].value is None
     assert found["gender=other"].reason == "no items"
@@ -149,7 +182,9 @@ def test_the_bootstrap_covers_the_mean_at_its_rate(seed: int) -> None:
     assert 80 <= covered <= 100
 
 
-def judged(value: float, baseline: float, replicates: np.ndarray, baseline_replicates: np.ndarray, *, is_bias: bool) -> Drift:
+def judged(
+    value: float, baseline: float, replicates: np.ndarray, baseline_replicates: np.ndarray, *, is_bias: bool
+) -> Drift:
     found = drift(value, replicates, [baseline], baseline_replicates[None], is_bias=is_bias, has_model=False)
     assert found is not None
     return with_verdicts([found])[0]
@@ -161,7 +196,9 @@ def test_drift_is_paired_and_signed_by_size_for_biases() -> None:
     moved = judged(-0.7, -0.5, base - 0.2, base, is_bias=False)
     assert (moved.low, moved.high) == pytest.approx((-0.2, -0.2))  # the items' noise cancels
     assert moved.verdict == "fell"
-    noise = np.abs(np.random.default_rng(1).normal(0, 0.03, 500))  # a gap's replicates lie above its value, 0.004
+    noise = np.abs(
+        np.random.default_rng(1).normal(0, 0.03, 500)
+    )  # a gap's replicates lie above its value, 0.004
     assert judged(0.004, 0.0, 0.004 + noise, np.zeros(500), is_bias=True).verdict == "no evidence"
     assert judged(0.0, 0.0, base, base, is_bias=True).verdict == "no evidence"
 
@@ -169,12 +206,16 @@ def test_drift_is_paired_and_signed_by_size_for_biases() -> None:
 def test_retraining_noise_widens_the_interval_as_students_prediction_interval() -> None:
     scipy_stats = pytest.importorskip("scipy.stats")
     flat, starts = np.full(100, 0.6), [0.50, 0.52, 0.48]
-    found = drift(0.6, flat, starts, np.repeat(np.array(starts)[:, None], 100, axis=1), is_bias=False, has_model=True)
+    found = drift(
+        0.6, flat, starts, np.repeat(np.array(starts)[:, None], 100, axis=1), is_bias=False, has_model=True
+    )
     assert found is not None
     half = scipy_stats.t.ppf(0.975, 2) * np.std(starts, ddof=1) * np.sqrt(1 + 1 / 3)
     assert (found.delta, found.low, found.high) == pytest.approx((0.1, 0.1 - half, 0.1 + half))
     assert found.retraining == pytest.approx(half)
-    assert found.p_value == pytest.approx(2 * scipy_stats.t.sf(0.1 / (np.std(starts, ddof=1) * np.sqrt(4 / 3)), 2))
+    assert found.p_value == pytest.approx(
+        2 * scipy_stats.t.sf(0.1 / (np.std(starts, ddof=1) * np.sqrt(4 / 3)), 2)
+    )
 
 
 def test_many_tests_are_corrected_and_a_verdict_needs_its_interval_too() -> None:
@@ -200,7 +241,8 @@ def test_over_seeds_the_seed_is_the_unit() -> None:
 
 def test_a_disaggregated_value_knows_its_differences_and_ratios() -> None:
     groups, values = with_intersections(
-        {"gender": ["man", "man", "woman", "woman"], "tone": ["a", "b", "a", "b"]}, {"gender": ("man", "woman"), "tone": "ab"}
+        {"gender": ["man", "man", "woman", "woman"], "tone": ["a", "b", "a", "b"]},
+        {"gender": ("man", "woman"), "tone": "ab"},
     )
     found = by_group(weighted_mean(np.array([1, 1, 0.5, 0])), groups, values, 4, resampling_weights(4, 20, 0))
     assert (found.overall.value, found.n) == (0.625, 4)
@@ -212,7 +254,9 @@ def test_a_disaggregated_value_knows_its_differences_and_ratios() -> None:
 
 def test_nan_is_never_a_value() -> None:
     groups, weights = {"gender": ["man", "man", "woman", "woman"]}, resampling_weights(4, 20, 0)
-    found = by_group(weighted_mean(np.array([1, np.nan, 1, 1])), groups, {"gender": ("man", "woman")}, 4, weights)
+    found = by_group(
+        weighted_mean(np.array([1, np.nan, 1, 1])), groups, {"gender": ("man", "woman")}, 4, weights
+    )
     assert found.overall.value is None
     assert "NaN" in str(found["gender=man"].reason)
     assert found["gender=woman"].value == 1

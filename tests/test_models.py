@@ -1,4 +1,6 @@
-"""The real models: layouts that their own libraries load, and outputs that do not depend on the company they are computed in."""
+"""The real models: layouts that their own libraries load, and outputs that do not depend on the company they
+are computed in.
+"""
 
 from pathlib import Path
 
@@ -8,15 +10,15 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-import loopsim.models.patch_autoencoder  # noqa: F401 - diffusers finds the pipeline's autoencoder in the loaded modules
+import loopsim.models.diffusion.patch_autoencoder  # noqa: F401 - diffusers finds the pipeline's autoencoder in the loaded modules
 from loopsim.config import GeneratorConfig, OpenMojiConfig
 from loopsim.data.openmoji import OpenMojiCorpus
-from loopsim.models import diffusion
-from loopsim.models.classifier import confusion_matrices, load_classifier
+from loopsim.models.captioners.clipcap import load_clipcap
+from loopsim.models.captioners.decoding import Decoding
+from loopsim.models.classifiers.attribute_classifier import confusion_matrices, load_classifier
 from loopsim.models.clip import load_clip
-from loopsim.models.clipcap import load_clipcap
-from loopsim.models.decoding import Decoding
-from loopsim.models.patch_autoencoder import fit_patch_autoencoder
+from loopsim.models.diffusion import stable_diffusion as diffusion
+from loopsim.models.diffusion.patch_autoencoder import fit_patch_autoencoder
 from loopsim.models.tokenizer import build_tokenizer
 
 
@@ -50,7 +52,9 @@ def test_the_autoencoder_is_the_best_linear_one(pictures: torch.Tensor) -> None:
     assert torch.allclose(whole.decode(whole.encode(images))[0], images, atol=1e-4)
     error = (half.decode(half.encode(images))[0] - images).square().mean()
     assert error < 0.1 * images.var()
-    assert (half.encode(images) * half.config["scaling_factor"]).square().mean().item() == pytest.approx(1, rel=1e-3)
+    assert (half.encode(images) * half.config["scaling_factor"]).square().mean().item() == pytest.approx(
+        1, rel=1e-3
+    )
 
 
 def test_the_shipped_pipeline_loads_with_plain_diffusers(weights: Path) -> None:
@@ -64,7 +68,9 @@ def test_an_image_depends_on_its_prompt_and_seed_not_on_its_batch(weights: Path)
     prompts = ["a photo of a judge", "a photo of a male cook", "a photo of a female pilot"]
     together = diffusion.sample(model, prompts, [1, 2, 3], num_steps=3, guidance=2)
     alone = diffusion.sample(model, prompts[1:2], [2], num_steps=3, guidance=2)
-    assert (together[1].int() - alone[0].int()).abs().max() <= 1  # float kernels may round otherwise for another batch size
+    assert (
+        together[1].int() - alone[0].int()
+    ).abs().max() <= 1  # float kernels may round otherwise for another batch size
     other = diffusion.sample(model, prompts[1:2], [4], num_steps=3, guidance=2)
     assert (other[0].int() - alone[0].int()).abs().max() > 20
 
@@ -102,8 +108,14 @@ def test_clip_loads_with_open_clip_alone(weights: Path, tmp_path: Path, pictures
     model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{tmp_path / 'clip'}")
     tokens = open_clip.get_tokenizer(f"local-dir:{tmp_path / 'clip'}")(["a photo of a cook"])
     with torch.inference_mode():
-        assert torch.allclose(model.eval().encode_image(clip.preprocess(pictures), normalize=True), clip.encode_images(pictures), atol=1e-5)
-        assert torch.allclose(model.encode_text(tokens, normalize=True), clip.encode_texts(["a photo of a cook"]), atol=1e-5)
+        assert torch.allclose(
+            model.eval().encode_image(clip.preprocess(pictures), normalize=True),
+            clip.encode_images(pictures),
+            atol=1e-5,
+        )
+        assert torch.allclose(
+            model.encode_text(tokens, normalize=True), clip.encode_texts(["a photo of a cook"]), atol=1e-5
+        )
 
 
 def test_captions_do_not_depend_on_their_batch(weights: Path, pictures: torch.Tensor) -> None:
@@ -111,7 +123,9 @@ def test_captions_do_not_depend_on_their_batch(weights: Path, pictures: torch.Te
     features = clip.encode_images(pictures[:6])
     for temperature in (0.0, 0.7):
         together = captioner.write(features, range(6), Decoding(temperature))
-        assert together == [captioner.write(features[i : i + 1], [i], Decoding(temperature))[0] for i in range(6)]
+        assert together == [
+            captioner.write(features[i : i + 1], [i], Decoding(temperature))[0] for i in range(6)
+        ]
     assert all(caption and "<|" not in caption for caption in together)
 
 
@@ -122,11 +136,18 @@ def test_the_base_captioner_sees_what_is_there(weights: Path, pictures: torch.Te
     assert np.mean(named) > 0.6
 
 
-def test_the_classifier_is_right_and_its_confusion_is_a_distribution(weights: Path, pictures: torch.Tensor, groups: list) -> None:
+def test_the_classifier_is_right_and_its_confusion_is_a_distribution(
+    weights: Path, pictures: torch.Tensor, groups: list
+) -> None:
     classifier = load_classifier(weights / "classifier")
     labels = classifier.label(pictures)
     for attribute in ("profession", "gender", "skin_type", "skin_tone"):
-        assert np.mean([label[attribute] == group[attribute] for label, group in zip(labels, groups, strict=True)]) >= 0.97
+        assert (
+            np.mean(
+                [label[attribute] == group[attribute] for label, group in zip(labels, groups, strict=True)]
+            )
+            >= 0.97
+        )
         assert np.sum(classifier.confusion[attribute], axis=0) == pytest.approx(1)
 
 
@@ -139,6 +160,8 @@ def test_confusion_matrices_have_true_values_in_columns() -> None:
 def test_sampled_captions_follow_the_temperature(weights: Path, pictures: torch.Tensor) -> None:
     clip, captioner = load_clip(weights / "clip"), load_clipcap(weights / "captioner")
     features = clip.encode_images(pictures[:1]).expand(40, -1)
-    variety = [len(set(captioner.write(features, range(40), Decoding(temperature)))) for temperature in (0.0, 0.7)]
+    variety = [
+        len(set(captioner.write(features, range(40), Decoding(temperature)))) for temperature in (0.0, 0.7)
+    ]
     assert variety[0] == 1
     assert variety[1] > 5

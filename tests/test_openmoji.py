@@ -9,9 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loopsim.config import OpenMojiConfig
-from loopsim.data.captions import Facts, describe, parse
-from loopsim.data.openmoji import BACKGROUNDS, GENDERS, OBJECTS, PROFESSIONS, SKIN_TYPES, OpenMojiCorpus, glyph, person_codepoints
-from loopsim.rng import numpy_generator
+from loopsim.core.rng import numpy_generator
+from loopsim.data.openmoji import (
+    BACKGROUNDS,
+    GENDERS,
+    OBJECTS,
+    PROFESSIONS,
+    SKIN_TYPES,
+    OpenMojiCorpus,
+    glyph,
+    person_codepoints,
+)
+from loopsim.data.scene_captions import Facts, describe, parse
 
 CORPUS = OpenMojiCorpus(OpenMojiConfig(), seed=0)
 
@@ -20,14 +29,25 @@ def maybe(values) -> st.SearchStrategy:
     return st.none() | st.sampled_from(list(values))
 
 
-@given(maybe(PROFESSIONS), maybe(GENDERS), maybe(SKIN_TYPES), maybe(OBJECTS), maybe(BACKGROUNDS), st.integers(0, 1000))
+@given(
+    maybe(PROFESSIONS),
+    maybe(GENDERS),
+    maybe(SKIN_TYPES),
+    maybe(OBJECTS),
+    maybe(BACKGROUNDS),
+    st.integers(0, 1000),
+)
 def test_a_caption_states_its_facts_and_no_others(profession, gender, skin_type, thing, place, seed) -> None:
     facts = Facts(profession, gender, skin_type, thing, place)
-    assert parse(describe(facts, numpy_generator(seed)), PROFESSIONS, SKIN_TYPES, OBJECTS, BACKGROUNDS) == facts
+    assert (
+        parse(describe(facts, numpy_generator(seed)), PROFESSIONS, SKIN_TYPES, OBJECTS, BACKGROUNDS) == facts
+    )
 
 
 def test_every_person_has_a_picture_and_no_two_look_alike() -> None:
-    pictures = {glyph(person_codepoints(*cell), 72).tobytes() for cell in product(PROFESSIONS, GENDERS, SKIN_TYPES)}
+    pictures = {
+        glyph(person_codepoints(*cell), 72).tobytes() for cell in product(PROFESSIONS, GENDERS, SKIN_TYPES)
+    }
     assert len(pictures) == 20 * 2 * 5
 
 
@@ -51,13 +71,18 @@ def test_train_scenes_follow_the_configured_world() -> None:
 
 @pytest.mark.parametrize("split", ["retrieval", "faces"])
 def test_evaluation_sets_are_balanced(split) -> None:
-    cells = Counter((r.groups["profession"], r.groups["gender"], r.groups["skin_type"]) for r in CORPUS.records(split, 400))
+    cells = Counter(
+        (r.groups["profession"], r.groups["gender"], r.groups["skin_type"])
+        for r in CORPUS.records(split, 400)
+    )
     assert set(cells.values()) == {2}
     assert len(cells) == 200
 
 
 def oracle_women(prompt: str, shift: float, n: int = 400) -> float:
-    """The share of women among the oracle's pictures, told by comparing them with both genders' renders of the same scene."""
+    """The share of women among the oracle's pictures, told by comparing them with both genders' renders of
+    the same scene.
+    """
     seen = []
     original = CORPUS.draw_scene
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from loopsim import pretrain
 from loopsim.config import OpenMojiConfig
+from loopsim.core.hashing import hash_folder
 from loopsim.data.openmoji import OpenMojiCorpus
-from loopsim.hashing import hash_folder
 from loopsim.models.training import Schedule
+from loopsim.pocket import pretrain
 
 
 class Killed(Exception):
@@ -43,7 +43,9 @@ def test_a_killed_pretraining_makes_the_same_weights(tmp_path: Path, monkeypatch
 
     with pytest.raises(Killed):
         list(pretrain.pretrain(tmp_path / "killed", 0, die))
-    assert list(pretrain.pretrain(tmp_path / "killed", 0, lambda _stage, done, *_: steps.append(done))) == ["tiny"]
+    assert list(pretrain.pretrain(tmp_path / "killed", 0, lambda _stage, done, *_: steps.append(done))) == [
+        "tiny"
+    ]
     assert steps == [4, 5, 6]
     list(pretrain.pretrain(tmp_path / "clean", 0, lambda *_: None))
     assert hash_folder(tmp_path / "killed") == hash_folder(tmp_path / "clean")
@@ -64,5 +66,8 @@ def test_every_process_learns_the_same_tokenizer() -> None:
         "from loopsim.models.tokenizer import build_tokenizer; "
         "print(sorted(build_tokenizer(OpenMojiCorpus(OpenMojiConfig(), 0).vocabulary()).get_vocab().items()))"
     )
-    found = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(3)}
+    found = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        for _ in range(3)
+    }
     assert len(found) == 1

@@ -1,4 +1,6 @@
-"""Real models: objectives, encodings that are computed once, weights that are refused, devices, and what a plan counts."""
+"""Real models: objectives, encodings that are computed once, weights that are refused, devices, and what a
+plan counts.
+"""
 
 import json
 import shutil
@@ -19,23 +21,23 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_families import tree
 
-from loopsim.ahead import Ahead
 from loopsim.config import ClassifierConfig, DeviceConfig, GeneratorConfig, config_from_tree, load_config
-from loopsim.device import Device, choose_device, largest_batch
-from loopsim.distributed import World
-from loopsim.errors import ConfigError, DataError
-from loopsim.models import diffusion
-from loopsim.models.classifier import load_checkpoints, zero_shot
+from loopsim.core.device import Device, choose_device, largest_batch
+from loopsim.core.distributed import World
+from loopsim.core.errors import ConfigError, DataError
+from loopsim.costs.batch_size import probe_batches
+from loopsim.costs.plan import measured_rate, plan, rows_of, stated_rate
+from loopsim.models.captioners.clipcap import load_language_model
+from loopsim.models.captioners.decoding import _SeededNucleus
+from loopsim.models.captioners.image_to_text import load_image_to_text
+from loopsim.models.classifiers.attribute_classifier import load_checkpoints, zero_shot
+from loopsim.models.classifiers.people_detector import load_detector
 from loopsim.models.clip import load_clip, open_clip_model
-from loopsim.models.clipcap import load_language_model
-from loopsim.models.decoding import _SeededNucleus
-from loopsim.models.encodings import Encodings
-from loopsim.models.image_to_text import load_image_to_text
-from loopsim.models.objectives import Denoising, FlowMatching, objective_of
-from loopsim.models.people import load_detector
+from loopsim.models.diffusion import stable_diffusion as diffusion
+from loopsim.models.diffusion.encodings import Encodings
+from loopsim.models.diffusion.objectives import Denoising, FlowMatching, objective_of
+from loopsim.models.prefetch import Ahead
 from loopsim.models.training import Checkpointing, NoCheckpoints, Schedule, fit
-from loopsim.planning import measured_rate, plan, rows_of, stated_rate
-from loopsim.probe import probe_batches
 from loopsim.store.keys import Table, key
 from loopsim.store.store import Store
 
@@ -45,8 +47,17 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("models")
-    makers = {"sd": checkpoints.stable_diffusion, "sd3": checkpoints.stable_diffusion_3, "sdxl": checkpoints.stable_diffusion_xl}
-    makers |= {"vit": checkpoints.clip, "gpt2": checkpoints.gpt2, "blip": checkpoints.blip, "detector": checkpoints.detector}
+    makers = {
+        "sd": checkpoints.stable_diffusion,
+        "sd3": checkpoints.stable_diffusion_3,
+        "sdxl": checkpoints.stable_diffusion_xl,
+    }
+    makers |= {
+        "vit": checkpoints.clip,
+        "gpt2": checkpoints.gpt2,
+        "blip": checkpoints.blip,
+        "detector": checkpoints.detector,
+    }
     return {name: make(root / name) for name, make in makers.items()}
 
 
@@ -63,7 +74,9 @@ def pictures(n: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 def test_a_perfect_denoiser_has_no_loss_and_knows_its_target(prediction: str) -> None:
-    scheduler = DDPMScheduler(prediction_type=prediction, beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012)
+    scheduler = DDPMScheduler(
+        prediction_type=prediction, beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012
+    )
     latents = torch.randn(6, 4, 4, 4, generator=torch.Generator().manual_seed(1))
     alphas = scheduler.alphas_cumprod
 
@@ -74,7 +87,9 @@ def test_a_perfect_denoiser_has_no_loss_and_knows_its_target(prediction: str) ->
 
     for gamma in (None, 5.0):
         assert Denoising(scheduler, gamma).loss(perfect, latents, torch.Generator().manual_seed(2)) < 1e-6
-    zero = Denoising(scheduler).loss(lambda noisy, t: torch.zeros_like(noisy), latents, torch.Generator().manual_seed(2))
+    zero = Denoising(scheduler).loss(
+        lambda noisy, t: torch.zeros_like(noisy), latents, torch.Generator().manual_seed(2)
+    )
     assert zero == pytest.approx(1, abs=0.3)  # both targets have unit variance
 
 
@@ -110,7 +125,10 @@ def test_flow_matching_is_a_straight_line_from_the_latents_to_noise(shift: float
 
 
 def test_each_family_learns_what_its_scheduler_says(folders: dict[str, Path]) -> None:
-    found = {name: objective_of(load(folders[name]).pipeline.scheduler, mean=0.1, std=1.2, snr_gamma=5.0) for name in ("sd", "sdxl", "sd3")}
+    found = {
+        name: objective_of(load(folders[name]).pipeline.scheduler, mean=0.1, std=1.2, snr_gamma=5.0)
+        for name in ("sd", "sdxl", "sd3")
+    }
     assert found["sd3"] == FlowMatching(0.1, 1.2, 3.0)
     assert isinstance(found["sd"], Denoising)
     assert found["sd"].scheduler.config.beta_end == 0.012
@@ -122,7 +140,9 @@ def test_each_family_learns_what_its_scheduler_says(folders: dict[str, Path]) ->
 
 
 @pytest.mark.parametrize("family", ["sd", "sdxl", "sd3"])
-def test_what_is_encoded_once_is_what_each_step_would_encode(folders: dict[str, Path], family: str, tmp_path: Path) -> None:
+def test_what_is_encoded_once_is_what_each_step_would_encode(
+    folders: dict[str, Path], family: str, tmp_path: Path
+) -> None:
     model, images = load(folders[family]), pictures(6)
     steps = [[(0, "a man"), (3, "")], [(5, "a woman in red"), (0, "a man")]]
     kept = {
@@ -137,8 +157,10 @@ def test_what_is_encoded_once_is_what_each_step_would_encode(folders: dict[str, 
             assert all(torch.allclose(others[name], conditions[name], atol=1e-5) for name in conditions)
 
 
-def test_many_encodings_go_to_a_file(folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loopsim.models.encodings.IN_MEMORY_BYTES", 100)
+def test_many_encodings_go_to_a_file(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loopsim.models.diffusion.encodings.IN_MEMORY_BYTES", 100)
     model, images = load(folders["sd"]), pictures(4)
     steps = [[(i, f"a man {i}") for i in range(4)]]
     with Encodings(model, lambda positions: images[list(positions)], steps, "all", tmp_path) as encodings:
@@ -149,13 +171,17 @@ def test_many_encodings_go_to_a_file(folders: dict[str, Path], tmp_path: Path, m
 
 
 @pytest.mark.parametrize("family", ["sd", "sdxl", "sd3"])
-def test_a_picture_depends_on_its_prompt_and_seed_not_on_its_batch(folders: dict[str, Path], family: str) -> None:
+def test_a_picture_depends_on_its_prompt_and_seed_not_on_its_batch(
+    folders: dict[str, Path], family: str
+) -> None:
     model = load(folders[family])
     together = diffusion.sample(model, ["a man", "a woman"], [1, 2], num_steps=2, guidance=3, size=32)
     alone = diffusion.sample(model, ["a woman"], [2], num_steps=2, guidance=3, size=32)
     assert together.shape == (2, 32, 32, 3)
     assert (together[1].int() - alone[0].int()).abs().max() <= 1
-    assert (diffusion.sample(model, ["a woman"], [3], num_steps=2, guidance=3, size=32)[0].int() - alone[0].int()).abs().max() > 1
+    assert (
+        diffusion.sample(model, ["a woman"], [3], num_steps=2, guidance=3, size=32)[0].int() - alone[0].int()
+    ).abs().max() > 1
 
 
 # Weights that are refused
@@ -186,7 +212,9 @@ def test_pickles_are_refused_with_the_way_out(folders: dict[str, Path], tmp_path
 
 
 def test_checkpoints_of_another_family_are_named(folders: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"is a checkpoint of family sdxl, the config says generator\.family = 'sd'"):
+    with pytest.raises(
+        DataError, match=r"is a checkpoint of family sdxl, the config says generator\.family = 'sd'"
+    ):
         load(folders["sdxl"], family="sd")
     with pytest.raises(DataError, match=r"no model_index\.json"):
         load(folders["gpt2"])
@@ -211,7 +239,9 @@ def test_checkpoints_of_another_family_are_named(folders: dict[str, Path], tmp_p
         diffusion.make_trainable(load(folders["sd"]), "lora", 2, None, ["no_such_layer"])
 
 
-def test_weights_that_are_cut_short_or_of_other_shapes_are_named(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_weights_that_are_cut_short_or_of_other_shapes_are_named(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
     shutil.copytree(folders["sd"], tmp_path / "sd")
     weights = tmp_path / "sd/unet/diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
@@ -235,7 +265,9 @@ def test_a_single_file_is_the_checkpoint_of_its_folder(folders: dict[str, Path],
     given = {"prompts": ["a man"], "seeds": [1], "num_steps": 2, "guidance": 2.0, "size": 32}
     assert torch.equal(diffusion.sample(one, **given), diffusion.sample(whole, **given))
     diffusion.make_trainable(one, "full", 1, None)
-    diffusion.save_finetuned(one, "full", tmp_path / "saved")  # the whole pipeline: there is no folder to copy the rest from
+    diffusion.save_finetuned(
+        one, "full", tmp_path / "saved"
+    )  # the whole pipeline: there is no folder to copy the rest from
     assert torch.equal(diffusion.sample(load(tmp_path / "saved"), **given), diffusion.sample(whole, **given))
 
 
@@ -254,7 +286,9 @@ def test_a_clip_of_open_clips_own_name(name: str, tmp_path: Path) -> None:
     assert torch.allclose(again.encode_images(images), clip.encode_images(images), atol=1e-5)
     tokens = open_clip.get_tokenizer(f"local-dir:{tmp_path / 'clip'}")(texts)
     with torch.inference_mode():
-        assert torch.allclose(model.eval().encode_text(tokens, normalize=True), clip.encode_texts(texts), atol=1e-5)
+        assert torch.allclose(
+            model.eval().encode_text(tokens, normalize=True), clip.encode_texts(texts), atol=1e-5
+        )
         seen = torch.stack([evaluate(Image.fromarray(image.numpy())) for image in images])
         assert torch.equal(seen, clip.preprocess(images))
     torch.manual_seed(5)
@@ -291,18 +325,25 @@ def test_nucleus_sampling_never_leaves_the_nucleus(top_p: float, seed: int) -> N
 def test_seeded_sampling_follows_the_probabilities() -> None:
     logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).expand(4000, -1)
     chosen = _SeededNucleus(range(4000), 1.0, 1.0)(torch.zeros(1, 0), logits).argmax(-1)
-    assert torch.bincount(chosen, minlength=4) / 4000 == pytest.approx(torch.tensor([0.5, 0.3, 0.15, 0.05]), abs=0.03)
+    assert torch.bincount(chosen, minlength=4) / 4000 == pytest.approx(
+        torch.tensor([0.5, 0.3, 0.15, 0.05]), abs=0.03
+    )
 
 
 def test_a_detector_cuts_people_out_and_keeps_the_size(folders: dict[str, Path]) -> None:
     detector, images = load_detector(str(folders["detector"])), pictures(3)
     assert detector.persons == (0,)
     assert detector.crop(images).shape == images.shape
-    found = {"boxes": torch.tensor([[4.0, 4.0, 12.0, 20.0], [0.0, 0.0, 4.0, 4.0]]), "labels": torch.tensor([0, 0])}
+    found = {
+        "boxes": torch.tensor([[4.0, 4.0, 12.0, 20.0], [0.0, 0.0, 4.0, 4.0]]),
+        "labels": torch.tensor([0, 0]),
+    }
     cut = detector._cut(images[0], found)
     assert cut.shape == images[0].shape
     assert not torch.equal(cut, images[0])
-    assert torch.equal(detector._cut(images[0], {"boxes": found["boxes"], "labels": torch.tensor([1, 1])}), images[0])
+    assert torch.equal(
+        detector._cut(images[0], {"boxes": found["boxes"], "labels": torch.tensor([1, 1])}), images[0]
+    )
 
 
 # The seed paper's way
@@ -312,7 +353,8 @@ def test_pictures_of_the_same_seed_prompt_and_model_are_drawn_once(tmp_path: Pat
     start_run(
         tmp_path / "run",
         small_config(
-            "finetune.num_steps=0", "generate.fresh_seeds=false", "generate.prompts=original", "generate.curation=none", "compose.alpha=[0.25, 0.5]",
+            "finetune.num_steps=0", "generate.fresh_seeds=false", "generate.prompts=original",
+            "generate.curation=none", "compose.alpha=[0.25, 0.5]",
             "evaluate.metrics=[]", "generate.batch_size=3",
         ),
     )  # fmt: skip
@@ -324,7 +366,9 @@ def test_pictures_of_the_same_seed_prompt_and_model_are_drawn_once(tmp_path: Pat
         (row.blob, row.fields["slot"], row.fields["prompt"]) for _, row in first
     ]
     assert len({row.blob for _, row in second}) == 12
-    real = {g: {fields["slot"] for fields in rows if fields["source"] == "real"} for g, rows in dataset.items()}
+    real = {
+        g: {fields["slot"] for fields in rows if fields["source"] == "real"} for g, rows in dataset.items()
+    }
     assert real[2] < real[1]  # the replaced sets are nested
 
 
@@ -335,7 +379,9 @@ def test_a_device_that_is_not_there_is_named() -> None:
     assert choose_device(DeviceConfig(name="cpu")) == Device()
     assert choose_device(DeviceConfig(name="cpu", precision="bf16")).train_dtype == torch.bfloat16
     missing = "mps" if torch.cuda.is_available() else "cuda"
-    with pytest.raises(ConfigError, match=f'device.name = "{missing}": PyTorch finds no such device; it finds: .*cpu'):
+    with pytest.raises(
+        ConfigError, match=f'device.name = "{missing}": PyTorch finds no such device; it finds: .*cpu'
+    ):
         choose_device(DeviceConfig(name=missing))
 
 
@@ -390,7 +436,8 @@ def test_float16_training_scales_its_loss_and_resumes(folders: dict[str, Path], 
 
     def train(module: torch.nn.Linear, checkpointing) -> torch.Tensor:
         fit(
-            module, lambda step: [(module(x) - 1).float().square().mean()], Schedule(6, 1e-2, 0), seed=("t",), world=World(),
+            module, lambda step: [(module(x) - 1).float().square().mean()], Schedule(6, 1e-2, 0), seed=("t",),
+            world=World(),
             checkpointing=checkpointing, device=device,
         )  # fmt: skip
         return module.weight.detach().clone()
@@ -408,7 +455,10 @@ def test_float16_training_scales_its_loss_and_resumes(folders: dict[str, Path], 
 
 def test_bf16_training_moves_the_same_weights(folders: dict[str, Path], tmp_path: Path) -> None:
     own = corpora.folder(tmp_path / "own", 12)
-    sections = {"device": {"name": "cpu", "precision": "bf16", "channels_last": True}, "evaluate": {"metrics": ["recall"], "num_replicates": 1}}
+    sections = {
+        "device": {"name": "cpu", "precision": "bf16", "channels_last": True},
+        "evaluate": {"metrics": ["recall"], "num_replicates": 1},
+    }
     config = config_from_tree(tree(own, folders, **sections) | {"generations": 1}, "t")
     first = start_run(tmp_path / "one", config)
     assert start_run(tmp_path / "two", config) == first
@@ -419,7 +469,9 @@ def test_bf16_training_moves_the_same_weights(folders: dict[str, Path], tmp_path
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.toml")))
 def test_every_config_has_a_plan(name: str, tmp_path: Path) -> None:
-    config = load_config(str(CONFIGS / f"{name}.toml"), ["data.expected={train = 1000, retrieval = 100, faces = 100}"])
+    config = load_config(
+        str(CONFIGS / f"{name}.toml"), ["data.expected={train = 1000, retrieval = 100, faces = 100}"]
+    )
     rows, notes = rows_of(plan(config, tmp_path, "test", 1e14), every=False)
     assert {row.phase for row in rows} >= {"train_clip", "train_captioner", "evaluate", "generate"}
     assert rows[-1].flops == pytest.approx(sum(row.flops for row in rows[:-1]))
@@ -441,10 +493,13 @@ def test_a_plan_counts_what_the_loop_does(folders: dict[str, Path], tmp_path: Pa
 
 
 def test_published_denoisers_have_their_published_sizes() -> None:
-    from loopsim.models.architectures import diffusion_cost
+    from loopsim.costs.flops import diffusion_cost
 
     sizes = {
-        family: diffusion_cost(GeneratorConfig(checkpoint="a/b", family=family), Path("none"), 512).num_weights for family in ("sd", "sdxl", "sd3")
+        family: diffusion_cost(
+            GeneratorConfig(checkpoint="a/b", family=family), Path("none"), 512
+        ).num_weights
+        for family in ("sd", "sdxl", "sd3")
     }
     assert sizes["sd"] == 859_520_964
     assert sizes["sdxl"] == 2_567_463_684

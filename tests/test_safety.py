@@ -1,4 +1,6 @@
-"""Nothing is lost: kills at every persistent write, storage that fails, bytes that flip, two writers, signals, forks, and old weights that go."""
+"""Nothing is lost: kills at every persistent write, storage that fails, bytes that flip, two writers,
+signals, forks, and old weights that go.
+"""
 
 import errno
 import json
@@ -24,26 +26,38 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_families import tree
 
-from loopsim import context, faults
-from loopsim.addition import add_metrics
 from loopsim.config import Config, config_from_tree, override_config
-from loopsim.distributed import World
-from loopsim.environment import environment, what_changed
-from loopsim.errors import ConfigError, CorruptRun, DiskFull, LoopsimError, RunExists, RunHeld, RunMismatch, RunVanished, StorageFailed, storage_error
-from loopsim.fork import fork_run
-from loopsim.interrupt import Interrupt
-from loopsim.lock import RunLock
-from loopsim.models.quiet import quiet
-from loopsim.numerics import make_reproducible
+from loopsim.context import context
+from loopsim.context.phase import Silent
+from loopsim.core import faults
+from loopsim.core.distributed import World
+from loopsim.core.errors import (
+    ConfigError,
+    CorruptRun,
+    DiskFull,
+    LoopsimError,
+    RunExists,
+    RunHeld,
+    RunMismatch,
+    RunVanished,
+    StorageFailed,
+    storage_error,
+)
+from loopsim.core.interrupt import Interrupt
+from loopsim.core.reproducibility import make_reproducible
+from loopsim.models.library_messages import quiet
 from loopsim.phases import phases_of
 from loopsim.report.compare import compare_runs
 from loopsim.report.summary import run_state, summarize
-from loopsim.run import Run, collect_run, finished_phases
-from loopsim.store.collect import kept_generations
+from loopsim.runs.environment import environment, what_changed
+from loopsim.runs.fork import fork_run
+from loopsim.runs.lock import RunLock
+from loopsim.runs.retention import kept_generations
+from loopsim.runs.run import Run, collect_run, finished_phases
+from loopsim.runs.verify import plan_repair, repair_run, verify_run
 from loopsim.store.keys import SHAPES, Table, key, parts_of, readable
 from loopsim.store.store import Record, Store
-from loopsim.types import Silent
-from loopsim.verify import plan_repair, repair_run, verify_run
+from loopsim.studies.add_metrics import add_metrics
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -52,7 +66,11 @@ FIXTURES = Path(__file__).parent / "fixtures"
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """A loop of two generations in which every part is as small as it can be."""
     root = tmp_path_factory.mktemp("tiny")
-    models = {"sd": checkpoints.stable_diffusion(root / "sd"), "vit": checkpoints.clip(root / "vit"), "gpt2": checkpoints.gpt2(root / "gpt2")}
+    models = {
+        "sd": checkpoints.stable_diffusion(root / "sd"),
+        "vit": checkpoints.clip(root / "vit"),
+        "gpt2": checkpoints.gpt2(root / "gpt2"),
+    }
     sections = {
         "evaluate": {"metrics": ["recall"], "num_resamples": 2, "num_replicates": 1, "num_audit_images": 0},
         "clip": {"num_steps": 2, "batch_size": 4},
@@ -61,7 +79,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Config:
         "generate": {"num_steps": 1, "batch_size": 4, "prompts": "original"},
         "classifier": {"calibration": "none"},
     }
-    found = tree(corpora.folder(root / "own", 10), models, **sections) | {"generations": 2, "checkpoint_seconds": 1e-6}
+    found = tree(corpora.folder(root / "own", 10), models, **sections) | {
+        "generations": 2,
+        "checkpoint_seconds": 1e-6,
+    }
     found["data"]["manifest"] = str(root / "manifest.sqlite")  # the same one for every copy of a run
     return config_from_tree(found, "tiny")
 
@@ -85,7 +106,9 @@ def one_thread() -> Iterator[None]:
 
 
 def finish(image: Path, config: str) -> tuple[bool, str]:
-    """Bring what a kill left to its end, in a process with one thread; return whether a run was there yet, and its digest."""
+    """Bring what a kill left to its end, in a process with one thread; return whether a run was there yet,
+    and its digest.
+    """
     quiet()
     make_reproducible(1)
     with Store(image / "state.lmdb", readonly=True) as store:
@@ -101,7 +124,8 @@ def finish(image: Path, config: str) -> tuple[bool, str]:
 def test_the_fault_matrix(tiny: Config, tmp_path: Path, one_thread: None) -> None:
     """What a kill at each hit of each fault point leaves on disk resumes to the digest of an undisturbed run.
 
-    The run directory is copied at each hit: LMDB's pages reach its file at commit only, so a copy is what a killed process leaves.
+    The run directory is copied at each hit: LMDB's pages reach its file at commit only, so a copy is what a
+    killed process leaves.
     """
     images: list[tuple[str, int, Path]] = []
     directory = tmp_path / "runs" / "run"
@@ -117,7 +141,9 @@ def test_the_fault_matrix(tiny: Config, tmp_path: Path, one_thread: None) -> Non
     finally:
         faults.install(None)
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-        ends = list(pool.map(finish, [image for _, _, image in images], [tiny.model_dump_json()] * len(images)))
+        ends = list(
+            pool.map(finish, [image for _, _, image in images], [tiny.model_dump_json()] * len(images))
+        )
     different = [(point, n) for (point, n, _), (_, end) in zip(images, ends, strict=True) if end != digest]
     unmade = sum(not was_made for was_made, _ in ends)
     points = Counter(point for point, _, _ in images)
@@ -125,12 +151,22 @@ def test_the_fault_matrix(tiny: Config, tmp_path: Path, one_thread: None) -> Non
     assert different == []
     assert len(images) > 200
     assert unmade <= 2
-    assert {"store.commit.before", "store.commit.after", "artifact.rename.before", "artifact.rename.after", "train.step", "sample.batch"} <= set(
-        points
-    )
-    assert {"artifact.fsync.before", "artifact.fsync.after", "artifact.durable", "checkpoint.before", "checkpoint.after", "phase.finish"} <= set(
-        points
-    )
+    assert {
+        "store.commit.before",
+        "store.commit.after",
+        "artifact.rename.before",
+        "artifact.rename.after",
+        "train.step",
+        "sample.batch",
+    } <= set(points)
+    assert {
+        "artifact.fsync.before",
+        "artifact.fsync.after",
+        "artifact.durable",
+        "checkpoint.before",
+        "checkpoint.after",
+        "phase.finish",
+    } <= set(points)
 
 
 @pytest.mark.slow
@@ -146,9 +182,16 @@ def test_torture_kills_and_finds_no_difference(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("point", "code"),
-    [("artifact.write", "EIO"), ("artifact.fsync.before", "EIO"), ("artifact.rename.before", "EROFS"), ("store.commit.before", "ENOSPC")],
+    [
+        ("artifact.write", "EIO"),
+        ("artifact.fsync.before", "EIO"),
+        ("artifact.rename.before", "EROFS"),
+        ("store.commit.before", "ENOSPC"),
+    ],
 )
-def test_a_write_that_fails_is_one_message_and_a_resume(tiny: Config, clean: tuple[Path, str], tmp_path: Path, point: str, code: str) -> None:
+def test_a_write_that_fails_is_one_message_and_a_resume(
+    tiny: Config, clean: tuple[Path, str], tmp_path: Path, point: str, code: str
+) -> None:
     faults.install(faults.fault_of(f"{point}:5:{code}"))
     try:
         with pytest.raises((DiskFull, StorageFailed), match=r"loopsim resume run"):
@@ -166,11 +209,21 @@ def test_the_command_line_tells_of_a_full_disk(tmp_path: Path) -> None:
     assert "Traceback" not in full.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not Path("/proc/mounts").exists(), reason="mounting a small file system needs root on Linux")
-def test_a_small_file_system_fills_and_the_run_goes_on_with_more_room(tiny: Config, clean: tuple[Path, str], tmp_path: Path) -> None:
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not Path("/proc/mounts").exists(),
+    reason="mounting a small file system needs root on Linux",
+)
+def test_a_small_file_system_fills_and_the_run_goes_on_with_more_room(
+    tiny: Config, clean: tuple[Path, str], tmp_path: Path
+) -> None:
     place = tmp_path / "small"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", place], capture_output=True).returncode != 0:
+    if (
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", place], capture_output=True
+        ).returncode
+        != 0
+    ):
         pytest.skip("this machine does not let tests mount")
     try:
         with pytest.raises(DiskFull, match=r"the disk is full; make room, then `loopsim resume run`"):
@@ -206,10 +259,18 @@ def test_a_run_that_vanishes_is_not_written_on_into_nothing(tiny: Config, tmp_pa
 
 
 def test_what_the_file_system_says_becomes_the_way_out() -> None:
-    kinds = {errno.ENOSPC: DiskFull, errno.EDQUOT: DiskFull, errno.EROFS: StorageFailed, errno.EACCES: StorageFailed, errno.ENOENT: RunVanished}
+    kinds = {
+        errno.ENOSPC: DiskFull,
+        errno.EDQUOT: DiskFull,
+        errno.EROFS: StorageFailed,
+        errno.EACCES: StorageFailed,
+        errno.ENOENT: RunVanished,
+    }
     for number, kind in kinds.items():
         assert isinstance(storage_error(OSError(number, os.strerror(number)), "x", "r"), kind)
-    assert isinstance(storage_error(RuntimeError("I/O error: No space left on device (os error 28)"), "x", "r"), DiskFull)
+    assert isinstance(
+        storage_error(RuntimeError("I/O error: No space left on device (os error 28)"), "x", "r"), DiskFull
+    )
 
 
 # Damage
@@ -222,7 +283,10 @@ def copy_of(clean: tuple[Path, str], tmp_path: Path) -> Path:
 
 def flip_row(directory: Path, raw_key: bytes, position: int) -> None:
     """Change one byte of a value in LMDB, past all checks."""
-    with lmdb.open(str(directory / "state.lmdb"), map_size=1 << 30) as env, env.begin(write=True) as transaction:
+    with (
+        lmdb.open(str(directory / "state.lmdb"), map_size=1 << 30) as env,
+        env.begin(write=True) as transaction,
+    ):
         value = bytearray(transaction.get(raw_key))
         value[position % len(value)] ^= 1 << (position % 8)
         transaction.put(raw_key, bytes(value))
@@ -230,7 +294,9 @@ def flip_row(directory: Path, raw_key: bytes, position: int) -> None:
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(choice=st.integers(0, 10**6), position=st.integers(0, 10**6))
-def test_any_flipped_byte_of_a_row_is_found_and_repaired(clean: tuple[Path, str], tmp_path_factory, choice: int, position: int) -> None:
+def test_any_flipped_byte_of_a_row_is_found_and_repaired(
+    clean: tuple[Path, str], tmp_path_factory, choice: int, position: int
+) -> None:
     directory = copy_of(clean, tmp_path_factory.mktemp("flipped"))
     with Store(directory / "state.lmdb", readonly=True) as store:
         keys = [k for k in store.keys(b"") if not k.startswith(b"meta")]
@@ -244,7 +310,9 @@ def test_any_flipped_byte_of_a_row_is_found_and_repaired(clean: tuple[Path, str]
     assert verify_run(directory).digest == clean[1]
 
 
-def test_any_flipped_byte_of_an_artifact_is_found_named_and_repaired(clean: tuple[Path, str], tmp_path: Path) -> None:
+def test_any_flipped_byte_of_an_artifact_is_found_named_and_repaired(
+    clean: tuple[Path, str], tmp_path: Path
+) -> None:
     directory = copy_of(clean, tmp_path)
     with Store(directory / "state.lmdb", readonly=True) as store:
         name = finished_phases(store)[1, "train_clip"]["artifacts"]["clip"]
@@ -252,7 +320,10 @@ def test_any_flipped_byte_of_an_artifact_is_found_named_and_repaired(clean: tupl
     data = bytearray(weights.read_bytes())
     data[len(data) // 3] ^= 16
     weights.write_bytes(data)
-    with pytest.raises(CorruptRun, match=r"generation 1, train_clip, clip: artifact .* is damaged: open_clip_model\.safetensors"):
+    with pytest.raises(
+        CorruptRun,
+        match=r"generation 1, train_clip, clip: artifact .* is damaged: open_clip_model\.safetensors",
+    ):
         verify_run(directory)
     planned = plan_repair(directory)
     assert planned.redo[0] == (1, "train_clip")
@@ -262,7 +333,9 @@ def test_any_flipped_byte_of_an_artifact_is_found_named_and_repaired(clean: tupl
     assert resume_run(directory) == clean[1]
 
 
-def test_resume_finds_damage_in_what_it_is_about_to_use(tiny: Config, clean: tuple[Path, str], tmp_path: Path) -> None:
+def test_resume_finds_damage_in_what_it_is_about_to_use(
+    tiny: Config, clean: tuple[Path, str], tmp_path: Path
+) -> None:
     start_run(tmp_path / "run", override_config(tiny, ["generations=1"]))
     with Store(tmp_path / "run/state.lmdb", readonly=True) as store:
         name = finished_phases(store)[0, "finetune"]["artifacts"]["generator"]
@@ -330,7 +403,9 @@ def test_old_weights_go_by_policy_and_the_run_goes_on(tiny: Config, tmp_path: Pa
         released = {tuple(parts_of(raw_key)) for raw_key in store.keys(key(Table.RELEASED))}
     assert released == {(0, "train_clip"), (0, "train_captioner"), (0, "finetune")}
     on_disk = {path.name for path in (directory / "artifacts").iterdir()}
-    assert on_disk == {name for (g, _), fields in phases.items() if g > 0 for name in fields["artifacts"].values()}
+    assert on_disk == {
+        name for (g, _), fields in phases.items() if g > 0 for name in fields["artifacts"].values()
+    }
     verify_run(directory)
     extended = resume_run(directory, generations=3)
     assert extended == start_run(tmp_path / "longer", override_config(tiny, ["keep=last", "generations=3"]))
@@ -343,14 +418,18 @@ def test_old_weights_go_by_policy_and_the_run_goes_on(tiny: Config, tmp_path: Pa
         add_metrics(run, ["caption_quality"], None)
 
 
-def test_a_policy_never_takes_what_the_loop_needs_next(tiny: Config, clean: tuple[Path, str], tmp_path: Path) -> None:
+def test_a_policy_never_takes_what_the_loop_needs_next(
+    tiny: Config, clean: tuple[Path, str], tmp_path: Path
+) -> None:
     directory = tmp_path / "run"
     start_run(directory, override_config(tiny, ["keep=last"]))
     with Store(directory / "state.lmdb", readonly=True) as store:
         phases = finished_phases(store)
     with Store(clean[0] / "state.lmdb", readonly=True) as store:
         expected = finished_phases(store)
-    assert {place: fields["artifacts"] for place, fields in phases.items()} == {place: fields["artifacts"] for place, fields in expected.items()}
+    assert {place: fields["artifacts"] for place, fields in phases.items()} == {
+        place: fields["artifacts"] for place, fields in expected.items()
+    }
 
 
 def test_policies() -> None:
@@ -367,7 +446,9 @@ def test_of_two_resumes_exactly_one_goes_on(tiny: Config, tmp_path: Path) -> Non
     killed = loopsim("start", *small_arguments("generations=0"), *where, fault="phase.finish:2")
     assert killed.returncode == -9
     command = [sys.executable, "-m", "loopsim", "resume", "held", "--runs-dir", str(tmp_path)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
     ended = [(process.communicate(timeout=200), process.returncode) for process in both]
     codes = sorted(code for _, code in ended)
     assert codes == [0, 5], ended
@@ -377,7 +458,9 @@ def test_of_two_resumes_exactly_one_goes_on(tiny: Config, tmp_path: Path) -> Non
 
 def test_a_stale_lock_holds_nobody_up(clean: tuple[Path, str], tmp_path: Path) -> None:
     directory = copy_of(clean, tmp_path)
-    (directory / "lock").write_text(json.dumps({"pid": os.getpid(), "host": "elsewhere"}))  # left by a kill; the pid lives, as another's
+    (directory / "lock").write_text(
+        json.dumps({"pid": os.getpid(), "host": "elsewhere"})
+    )  # left by a kill; the pid lives, as another's
     assert resume_run(directory) == clean[1]
     with RunLock(directory), pytest.raises(RunHeld, match=str(os.getpid())):
         RunLock(directory)
@@ -389,8 +472,19 @@ def test_a_stale_lock_holds_nobody_up(clean: tuple[Path, str], tmp_path: Path) -
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
 def test_a_signal_before_preemption_saves_and_stops(tmp_path: Path, number: signal.Signals) -> None:
-    arguments = [*small_arguments("generations=1", "clip.num_steps=4000"), "--name", "run", "--runs-dir", str(tmp_path)]
-    process = subprocess.Popen([sys.executable, "-m", "loopsim", "start", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    arguments = [
+        *small_arguments("generations=1", "clip.num_steps=4000"),
+        "--name",
+        "run",
+        "--runs-dir",
+        str(tmp_path),
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "loopsim", "start", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     wait_for(tmp_path / "run", 1)
     time.sleep(2)
     process.send_signal(number)
@@ -404,8 +498,14 @@ def test_a_signal_before_preemption_saves_and_stops(tmp_path: Path, number: sign
 
 
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
-    code = "import os, signal, time\nfrom loopsim.interrupt import Interrupt\nwith Interrupt():\n    os.kill(os.getpid(), signal.SIGINT)\n"
-    code += "    print('once', flush=True)\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(5)\n    print('never')\n"
+    code = (
+        "import os, signal, time\nfrom loopsim.core.interrupt import Interrupt\nwith Interrupt():\n    "
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    code += (
+        "    print('once', flush=True)\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(5)\n    "
+        "print('never')\n"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout) == (130, "once\n")
     assert "resume" in done.stderr
@@ -426,7 +526,9 @@ def wait_for(directory: Path, num_phases: int) -> None:
 # Forks and comparisons
 
 
-def test_a_fork_without_a_change_ends_as_its_origin(tiny: Config, clean: tuple[Path, str], tmp_path: Path) -> None:
+def test_a_fork_without_a_change_ends_as_its_origin(
+    tiny: Config, clean: tuple[Path, str], tmp_path: Path
+) -> None:
     fork_run(clean[0], tmp_path / "branch", 1, [])
     linked = next((tmp_path / "branch/artifacts").rglob("*.safetensors"))
     assert linked.stat().st_nlink > 1  # shared, not copied
@@ -472,13 +574,19 @@ def test_a_fork_may_not_bend_the_ruler(clean: tuple[Path, str], tmp_path: Path) 
 def test_a_resume_on_another_machine_says_so() -> None:
     here = environment()
     there = here | {"num_threads": 99, "versions": here["versions"] | {"torch": "1.0"}}
-    assert what_changed(there, here) == [f"num_threads 99 -> {here['num_threads']}", f"torch 1.0 -> {here['versions']['torch']}"]
+    assert what_changed(there, here) == [
+        f"num_threads 99 -> {here['num_threads']}",
+        f"torch 1.0 -> {here['versions']['torch']}",
+    ]
     assert what_changed(here, here) == []
 
 
 def test_a_store_from_the_future_is_refused(clean: tuple[Path, str], tmp_path: Path) -> None:
     directory = copy_of(clean, tmp_path)
-    with lmdb.open(str(directory / "state.lmdb"), map_size=1 << 30) as env, env.begin(write=True) as transaction:
+    with (
+        lmdb.open(str(directory / "state.lmdb"), map_size=1 << 30) as env,
+        env.begin(write=True) as transaction,
+    ):
         for raw_key, value in list(transaction.cursor()):
             transaction.put(raw_key, bytes([99]) + value[1:])
     with pytest.raises(CorruptRun, match=r"schema version 99"):
@@ -486,11 +594,16 @@ def test_a_store_from_the_future_is_refused(clean: tuple[Path, str], tmp_path: P
 
 
 def test_todays_store_is_read_for_ever(tmp_path: Path) -> None:
-    """The fixture was written by schema version 2 (an oracle loop of one generation); every later version must read it, or migrate it."""
+    """The fixture was written by schema version 2 (an oracle loop of one generation); every later version
+    must read it, or migrate it.
+    """
     shutil.copytree(FIXTURES / "store-v2", tmp_path / "store-v2")
     expected = json.loads((FIXTURES / "store-v2.json").read_text())
     assert run_state(tmp_path / "store-v2").finished
     with Store(tmp_path / "store-v2/state.lmdb", readonly=True) as store:
         assert store.digest() == expected["digest"]
-    found = {f"{row.metric} {row.group} {row.generation}": row.value for row in summarize(tmp_path / "store-v2").metrics}
+    found = {
+        f"{row.metric} {row.group} {row.generation}": row.value
+        for row in summarize(tmp_path / "store-v2").metrics
+    }
     assert found == pytest.approx(expected["metrics"])

@@ -6,20 +6,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loopsim import faults
-from loopsim.errors import CorruptRun, RunNotFound, StorageFailed
+from loopsim.core import faults
+from loopsim.core.errors import CorruptRun, RunNotFound, StorageFailed
 from loopsim.store import artifacts
 from loopsim.store.keys import Table, index_of, key
 from loopsim.store.store import Record, Store, decode, encode
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
     max_leaves=6,
 )
 
 
-@given(st.dictionaries(st.text(), JSON, max_size=4), st.binary(max_size=100), st.binary(min_size=1, max_size=40))
+@given(
+    st.dictionaries(st.text(), JSON, max_size=4), st.binary(max_size=100), st.binary(min_size=1, max_size=40)
+)
 def test_records_come_back_as_they_were(fields: dict, blob: bytes, raw_key: bytes) -> None:
     assert decode(raw_key, encode(raw_key, Record(fields, blob))) == Record(fields, blob)
 
@@ -75,7 +81,9 @@ def test_a_transaction_that_dies_leaves_nothing(store: Store) -> None:
 def test_bookkeeping_is_not_in_the_digest(store: Store) -> None:
     store.write([(key(Table.META, "config"), Record({"seed": 1}))])
     before = store.digest()
-    store.write([(key(Table.ATTEMPT, 0), Record({"started": 1.5})), (key(Table.CHECKPOINT, 0, "x"), Record())])
+    store.write(
+        [(key(Table.ATTEMPT, 0), Record({"started": 1.5})), (key(Table.CHECKPOINT, 0, "x"), Record())]
+    )
     assert store.digest() == before
     store.write([(key(Table.META, "config"), Record({"seed": 2}))])
     assert store.digest() != before

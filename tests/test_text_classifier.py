@@ -36,7 +36,15 @@ def test_an_encoder_from_a_folder_is_finetuned(tmp_path: Path) -> None:
     words = ["[UNK]", "[PAD]", *sorted({word for text in TEXTS for word in text.split()})]
     tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]").save_pretrained(tmp_path)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]").save_pretrained(
+        tmp_path
+    )
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    BertForSequenceClassification(BertConfig(vocab_size=len(words), pad_token_id=1, **sizes)).save_pretrained(tmp_path)
-    check(finetune_encoder(str(tmp_path), TEXTS, CLASSES, 2, seed=0, num_epochs=40, learning_rate=5e-3)(TEXTS[:2]))
+    BertForSequenceClassification(BertConfig(vocab_size=len(words), pad_token_id=1, **sizes)).save_pretrained(
+        tmp_path
+    )
+    check(
+        finetune_encoder(str(tmp_path), TEXTS, CLASSES, 2, seed=0, num_epochs=40, learning_rate=5e-3)(
+            TEXTS[:2]
+        )
+    )

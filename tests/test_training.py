@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from loopsim.distributed import World
+from loopsim.core.distributed import World
+from loopsim.core.rng import torch_generator
 from loopsim.models.training import Checkpointing, NoCheckpoints, Schedule, fit
-from loopsim.rng import torch_generator
 
 
 class Killed(Exception):
@@ -39,7 +39,14 @@ def train(checkpointing: Checkpointing, ema: float | None, model: nn.Module) -> 
         x = torch.randn(16, 4, generator=torch_generator("data", step))
         return (model(x) - x.sum(1, keepdim=True)).square().mean()
 
-    fit(model, lambda step: [loss_of_step(step)], Schedule(12, 1e-2, ema_decay=ema), seed=("test",), world=World(), checkpointing=checkpointing)
+    fit(
+        model,
+        lambda step: [loss_of_step(step)],
+        Schedule(12, 1e-2, ema_decay=ema),
+        seed=("test",),
+        world=World(),
+        checkpointing=checkpointing,
+    )
 
 
 def new_model() -> nn.Module:
@@ -70,7 +77,14 @@ def test_training_learns() -> None:
 
 @pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="this torch computes without MKL")
 def test_matrix_products_are_asked_to_be_repeatable() -> None:
-    code = "from loopsim.numerics import make_reproducible; make_reproducible(); import torch; a = torch.ones(64, 64); a @ a"
-    environment = {name: value for name, value in os.environ.items() if name != "MKL_CBWR"} | {"MKL_VERBOSE": "1"}
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout
+    code = (
+        "from loopsim.core.reproducibility import make_reproducible; make_reproducible(); import torch; a = "
+        "torch.ones(64, 64); a @ a"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "MKL_CBWR"} | {
+        "MKL_VERBOSE": "1"
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    ).stdout
     assert "CNR:AUTO,STRICT Dyn:0" in said

@@ -19,25 +19,34 @@ def _data() -> None:
 @app.command()
 def check(
     config: Annotated[str, typer.Argument(help='A TOML file with [data] corpus = "files".')],
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override any value.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Freeze what is there now, if it differs from the frozen manifest.")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override any value.")
+    ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Freeze what is there now, if it differs from the frozen manifest."),
+    ] = False,
     rows: Annotated[int, typer.Option(min=0, help="How many bad rows a split to list.")] = 20,
     json_: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Read a corpus through: count images, captions and groups, list bad rows, and write the manifest that freezes it for runs."""
+    """Read a corpus through: count images, captions and groups, list bad rows, and write the manifest that
+    freezes it for runs.
+    """
     import json
 
     from rich.console import Console
     from rich.progress import Progress
 
     from loopsim.config import load_config
-    from loopsim.corpora import check_corpus, require_good
+    from loopsim.data.check import check_corpus, require_good
     from loopsim.report.corpus import corpus_as_json, print_corpus
 
     resolved = load_config(config, set_ or [])
     notes = Console(stderr=True)
-    with Progress(*Progress.get_default_columns()[:1], "{task.completed:,} rows", console=notes, transient=True) as bars:
+    with Progress(
+        *Progress.get_default_columns()[:1], "{task.completed:,} rows", console=notes, transient=True
+    ) as bars:
         tasks = {}
 
         def show(split: str, done: int) -> None:

@@ -14,10 +14,13 @@ from loopsim.cli.machine import doctor, pretrain
 from loopsim.cli.measure import audit, benchmark, calibrate, evaluate, sweep
 from loopsim.cli.planning import plan
 from loopsim.cli.safety import compare, fork, gc, repair, torture
-from loopsim.errors import LoopsimError, storage_error
+from loopsim.core.errors import LoopsimError, storage_error
 
 app = typer.Typer(
-    help="Does social bias grow, shrink or stay when tomorrow's models train on images that today's models made?",
+    help=(
+        "Does social bias grow, shrink or stay when tomorrow's models train on images that today's models "
+        "made?"
+    ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -52,13 +55,17 @@ def main() -> None:
     try:
         app()
     except LoopsimError as error:
-        Console(stderr=True).print(f"[bold red]loopsim:[/bold red] {escape(str(error))}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(
+            f"[bold red]loopsim:[/bold red] {escape(str(error))}", soft_wrap=True, highlight=False
+        )
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO):
             raise
         refused = storage_error(error, error.filename or "the run's directory", "RUN")
-        Console(stderr=True).print(f"[bold red]loopsim:[/bold red] {escape(str(refused))}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(
+            f"[bold red]loopsim:[/bold red] {escape(str(refused))}", soft_wrap=True, highlight=False
+        )
         sys.exit(refused.exit_code)
 
 

@@ -15,7 +15,14 @@ from loopsim.config.data import (
     TableConfig,
     WebDatasetSource,
 )
-from loopsim.config.load import PRESETS, config_from_tree, known_keys, load_config, override_config, parse_value
+from loopsim.config.load import (
+    PRESETS,
+    config_from_tree,
+    known_keys,
+    load_config,
+    override_config,
+    parse_value,
+)
 from loopsim.config.loop import ComposeConfig, Config, EvaluateConfig, MetricName
 from loopsim.config.models import (
     SHIPPED,
@@ -32,8 +39,11 @@ from loopsim.config.models import (
 from loopsim.config.world import OpenMojiConfig, Profession, SkinType, Thing
 
 __all__ = [
-    "PRESETS", "SHIPPED", "CaptionerConfig", "ClassifierConfig", "ClipConfig", "CocoSource", "ComposeConfig", "Config", "DataConfig", "DeviceConfig",
-    "EncoderConfig", "EvaluateConfig", "FairFaceSource", "FinetuneConfig", "FolderSource", "GenerateConfig", "GeneratorConfig", "MetricName",
-    "OpenMojiConfig", "PhaseSource", "Profession", "SavedDatasetSource", "Section", "SkinType", "Source", "TableConfig", "Thing", "TrainConfig",
+    "PRESETS", "SHIPPED", "CaptionerConfig", "ClassifierConfig", "ClipConfig", "CocoSource", "ComposeConfig",
+    "Config", "DataConfig", "DeviceConfig",
+    "EncoderConfig", "EvaluateConfig", "FairFaceSource", "FinetuneConfig", "FolderSource", "GenerateConfig",
+    "GeneratorConfig", "MetricName",
+    "OpenMojiConfig", "PhaseSource", "Profession", "SavedDatasetSource", "Section", "SkinType", "Source",
+    "TableConfig", "Thing", "TrainConfig",
     "WebDatasetSource", "config_from_tree", "known_keys", "load_config", "override_config", "parse_value",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """What every section of the configuration is: immutable, and closed to keys that it does not know."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -14,10 +14,15 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def at(self, generation: int) -> Self:
+        """Return the section as it stands for one generation: of a schedule only that generation's value."""
+        return self
+
     @field_validator("*")
     @classmethod
     def _sorted(cls, value: Any) -> Any:
-        # A run's stored config lists keys in alphabetical order: what follows from their order must be the same before and after.
+        # A run's stored config lists keys in alphabetical order: what follows from their order must be the
+        # same before and after.
         return _sorted(value)
 
 

@@ -11,7 +11,9 @@ Paths = str | tuple[str, ...]
 
 
 class TableConfig(Section):
-    """Where a table keeps things. `labels` maps sensitive attributes to the columns (or JSON fields) that hold them."""
+    """Where a table keeps things. `labels` maps sensitive attributes to the columns (or JSON fields) that
+    hold them.
+    """
 
     image_column: str = "file"
     caption_columns: tuple[str, ...] = ("caption",)
@@ -20,7 +22,9 @@ class TableConfig(Section):
 
 @final
 class FolderSource(TableConfig):
-    """A folder of pictures, and a CSV or JSONL file (`table`; default: the only one in the folder) with a row for each picture or caption."""
+    """A folder of pictures, and a CSV or JSONL file (`table`; default: the only one in the folder) with a row
+    for each picture or caption.
+    """
 
     format: Literal["folder"]
     path: str
@@ -29,7 +33,8 @@ class FolderSource(TableConfig):
 
 @final
 class CocoSource(Section):
-    """COCO 2014 or 2017: `captions_*.json` files and image folders; or Karpathy's `dataset_coco.json` with the splits that are wanted.
+    """COCO 2014 or 2017: `captions_*.json` files and image folders; or Karpathy's `dataset_coco.json` with
+    the splits that are wanted.
 
     `labels` is Zhao et al.'s `images_val2014.csv`; with it only labelled images are read, if `labelled_only`.
     """
@@ -45,15 +50,19 @@ class CocoSource(Section):
     @model_validator(mode="after")
     def _captions_come_from_one_place(self) -> "CocoSource":
         if bool(self.captions) == bool(self.karpathy):
-            raise ValueError("give captions (captions_*.json) or karpathy (dataset_coco.json), one of the two")
+            raise ValueError(
+                "give captions (captions_*.json) or karpathy (dataset_coco.json), one of the two"
+            )
         return self
 
 
 @final
 class WebDatasetSource(Section):
-    """Tar shards as img2dataset writes them. `shards`: paths with braces (`cc3m/{00000..00331}.tar`), or a text file that lists one a line.
+    """Tar shards as img2dataset writes them. `shards`: paths with braces (`cc3m/{00000..00331}.tar`), or a
+    text file that lists one a line.
 
-    `labels` maps sensitive attributes to fields of each sample's JSON. Shards that are missing are passed over and counted: links die.
+    `labels` maps sensitive attributes to fields of each sample's JSON. Shards that are missing are passed
+    over and counted: links die.
     """
 
     format: Literal["webdataset"]
@@ -64,7 +73,9 @@ class WebDatasetSource(Section):
 
 @final
 class FairFaceSource(Section):
-    """FairFace: `fairface_label_train.csv` (file, age, gender, race, service_test) and the folder that its `file` column starts from."""
+    """FairFace: `fairface_label_train.csv` (file, age, gender, race, service_test) and the folder that its
+    `file` column starts from.
+    """
 
     format: Literal["fairface"]
     labels: str
@@ -105,10 +116,12 @@ Source = Annotated[
 class DataConfig(Section):
     """Which real data: the corpus, and how many items train and evaluate ("all": as many as there are).
 
-    With `corpus = "files"`, `train` says where the training pictures are; `retrieval` and `faces` the held-out ones. Without `retrieval` a share of
-    `train` is held out for it; without `faces` the retrieval set serves for both. `image_size` is the side of the squares that pictures are cut to.
-    `manifest` is the file that freezes what was read (default: beside the runs); `values` lists an attribute's known labels where a table's own words
-    are not to be trusted; `expected` numbers of items serve `loopsim plan` before the corpus was read; more than `max_bad_share` bad rows stop a run.
+    With `corpus = "files"`, `train` says where the training pictures are; `retrieval` and `faces` the
+    held-out ones. Without `retrieval` a share of `train` is held out for it; without `faces` the retrieval
+    set serves for both. `image_size` is the side of the squares that pictures are cut to. `manifest` is the
+    file that freezes what was read (default: beside the runs); `values` lists an attribute's known labels
+    where a table's own words are not to be trusted; `expected` numbers of items serve `loopsim plan` before
+    the corpus was read; more than `max_bad_share` bad rows stop a run.
     """
 
     corpus: Literal["openmoji", "files"] = "openmoji"
@@ -137,7 +150,9 @@ class DataConfig(Section):
     def _sources_fit_the_corpus(self) -> "DataConfig":
         given = [name for name in ("train", "retrieval", "faces") if getattr(self, name) is not None]
         if self.corpus == "files" and self.train is None:
-            raise ValueError('corpus = "files" needs [data.train] with a format, for example format = "folder"')
+            raise ValueError(
+                'corpus = "files" needs [data.train] with a format, for example format = "folder"'
+            )
         if self.corpus == "openmoji" and given:
             raise ValueError(f'[data.{given[0]}] is read with corpus = "files" only')
         if self.corpus == "openmoji" and self.image_size != 64:
@@ -147,7 +162,9 @@ class DataConfig(Section):
         return self
 
     def counts(self) -> dict[str, int]:
-        """Return the number of items per role. A run's stored config has numbers only; "all" is an error here."""
+        """Return the number of items per role. A run's stored config has numbers only; "all" is an error
+        here.
+        """
         found = {"train": self.num_train, "retrieval": self.num_retrieval, "faces": self.num_faces}
         assert not isinstance(self.num_train, str), "numbers are settled when the run is created"
         return {role: int(number) for role, number in found.items()}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from loopsim.config.base import Section
 from loopsim.config.data import SOURCES
 from loopsim.config.loop import Config
-from loopsim.errors import ConfigError
+from loopsim.core.errors import ConfigError
 
 ROLES = ("train", "retrieval", "faces")
 
@@ -31,7 +31,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def load_config(source: str, overrides: Iterable[str] = ()) -> Config:
-    """Return the config of a preset's name or a TOML file, changed by `key=value` overrides (`finetune.num_steps=200`; values as in TOML).
+    """Return the config of a preset's name or a TOML file, changed by `key=value` overrides
+    (`finetune.num_steps=200`; values as in TOML).
 
     Raises ConfigError naming the file and the key, with the nearest known key or the allowed values.
     """
@@ -49,7 +50,9 @@ def config_from_tree(tree: Mapping[str, Any], source: str) -> Config:
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(source, dict(item)) for item in error.errors(include_url=False))) from error
+        raise ConfigError(
+            "\n".join(_explain(source, dict(item)) for item in error.errors(include_url=False))
+        ) from error
 
 
 def override_config(config: Config, overrides: Iterable[str]) -> Config:
@@ -87,7 +90,9 @@ def parse_value(text: str) -> Any:
 def _override(tree: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise ConfigError(f"--set {override}: write it as key=value, for example --set finetune.num_steps=200")
+        raise ConfigError(
+            f"--set {override}: write it as key=value, for example --set finetune.num_steps=200"
+        )
     value = parse_value(text)
     *sections, leaf = key.strip().split(".")
     for section in sections:
@@ -115,7 +120,11 @@ def _known_keys_and_sources() -> list[str]:
 
 
 def _explain(source: str, error: dict[str, Any]) -> str:
-    parts = [str(part) for part in error["loc"] if part != "[key]" and not str(part).startswith(("constrained", "tuple", "float", "literal"))]
+    parts = [
+        str(part)
+        for part in error["loc"]
+        if part != "[key]" and not str(part).startswith(("constrained", "tuple", "float", "literal"))
+    ]
     if len(parts) > 2 and parts[0] == "data" and parts[1] in ROLES:
         del parts[2]  # the format, which pydantic puts between the section and its key
     key = ".".join(parts)
@@ -127,5 +136,7 @@ def _explain(source: str, error: dict[str, Any]) -> str:
         return f"{source}: {key + ': ' if key else ''}{reason}"
     message = f"{source}: {key} = {error['input']!r}: {reason[:1].lower()}{reason[1:]}"
     expected = str((error.get("ctx") or {}).get("expected", ""))
-    near = difflib.get_close_matches(str(error["input"]), [word.strip("' ") for word in expected.replace(" or ", ",").split(",")], 1)
+    near = difflib.get_close_matches(
+        str(error["input"]), [word.strip("' ") for word in expected.replace(" or ", ",").split(",")], 1
+    )
     return message + (f"; did you mean {near[0]!r}?" if near else "")

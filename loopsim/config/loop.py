@@ -20,8 +20,10 @@ from loopsim.config.models import (
 
 # What `evaluate` can measure, each a function of phases/measures.
 MetricName = Literal[
-    "representation", "artefacts", "homogenisation", "clip_score", "distribution", "generator", "harms", "recall", "self_similarity",
-    "person_preference", "skew", "association", "gender_error", "caption_quality", "meteor", "spice", "bias_amplification", "lic", "lic_transformer",
+    "representation", "artefacts", "homogenisation", "clip_score", "distribution", "generator", "harms",
+    "recall", "self_similarity",
+    "person_preference", "skew", "association", "gender_error", "caption_quality", "meteor", "spice",
+    "bias_amplification", "lic", "lic_transformer",
 ]  # fmt: skip
 ON_DEMAND = ("meteor", "spice", "lic", "lic_transformer")  # need java, a hub model, or minutes
 
@@ -30,11 +32,13 @@ ON_DEMAND = ("meteor", "spice", "lic", "lic_transformer")  # need java, a hub mo
 class ComposeConfig(Section):
     """How D_g is put together from real data and S_1 … S_g.
 
-    `alpha` (substitute, fresh_real) is the generated share: one number, or one a generation from g = 1 on (the last is repeated).
-    `draw`: an exact share of the slots, or each slot with that probability.
+    `alpha` (substitute, fresh_real) is the generated share: one number, or one a generation from g = 1 on
+    (the last is repeated). `draw`: an exact share of the slots, or each slot with that probability.
     """
 
-    policy: Literal["substitute", "replace", "accumulate", "accumulate_subsample", "fresh_real"] = "substitute"
+    policy: Literal["substitute", "replace", "accumulate", "accumulate_subsample", "fresh_real"] = (
+        "substitute"
+    )
     alpha: Share | tuple[Share, ...] = 0.5
     draw: Literal["exact", "probability"] = "exact"
 
@@ -55,11 +59,13 @@ class ComposeConfig(Section):
 class EvaluateConfig(Section):
     """What is measured, and how its noise is.
 
-    `metrics` names the measures (`loopsim evaluate RUN --metric NAME` adds one later); `num_audit_images` are drawn per neutral prompt ("a photo of a
-    <profession>"); `num_resamples` is the bootstrap's; the baseline's models are trained `num_replicates` times in all, with different seeds, to
-    learn how much retraining alone moves a metric. LIC repeats its splits `num_lic_seeds` times; `lic_encoder` is the transformer (folder or hub id)
-    of `lic_transformer`. Of D_g and S_g at most `max_pictures` slots are labelled and measured, the same ones in every generation. `professions`
-    (to P(woman | profession) in the world) are those of the neutral prompts; by default the corpus's own, or US labour statistics for files.
+    `metrics` names the measures (`loopsim evaluate RUN --metric NAME` adds one later); `num_audit_images` are
+    drawn per neutral prompt ("a photo of a <profession>"); `num_resamples` is the bootstrap's; the baseline's
+    models are trained `num_replicates` times in all, with different seeds, to learn how much retraining alone
+    moves a metric. LIC repeats its splits `num_lic_seeds` times; `lic_encoder` is the transformer (folder or
+    hub id) of `lic_transformer`. Of D_g and S_g at most `max_pictures` slots are labelled and measured, the
+    same ones in every generation. `professions` (to P(woman | profession) in the world) are those of the
+    neutral prompts; by default the corpus's own, or US labour statistics for files.
     """
 
     metrics: tuple[MetricName, ...] = tuple(name for name in get_args(MetricName) if name not in ON_DEMAND)
@@ -74,9 +80,11 @@ class EvaluateConfig(Section):
 
 @final
 class Config(Section):
-    """One loop. `base_weights` is the folder of the parts that say "shipped", as `loopsim pretrain` makes it; by default loopsim's own.
+    """One loop. `base_weights` is the folder of the parts that say "shipped", as `loopsim pretrain` makes it;
+    by default loopsim's own.
 
-    `keep`: whose generations' weights stay on disk: all, last (what the loop needs to go on), or every:N beside it.
+    `keep`: whose generations' weights stay on disk: all, last (what the loop needs to go on), or every:N
+    beside it.
     """
 
     seed: Count = 0
@@ -102,9 +110,18 @@ class Config(Section):
         if self.generate.settings == "seed_paper" and self.data.image_size != 512:
             raise ValueError("generate.settings = 'seed_paper' draws 512 pixels: set data.image_size = 512")
         if self.data.corpus == "files" and self.generate.generator == "oracle":
-            raise ValueError("generate.generator = 'oracle' needs a corpus whose process is known: data.corpus = 'openmoji'")
+            raise ValueError(
+                "generate.generator = 'oracle' needs a corpus whose process is known: data.corpus = "
+                "'openmoji'"
+            )
         if self.data.corpus == "files" and self.classifier.kind == SHIPPED:
-            raise ValueError("the shipped classifier knows the pocket world only: set classifier.kind to 'zero_shot' or 'checkpoint'")
+            raise ValueError(
+                "the shipped classifier knows the pocket world only: set classifier.kind to 'zero_shot' or "
+                "'checkpoint'"
+            )
         if self.data.image_size != 64 and SHIPPED in (self.generator.checkpoint, self.clip.model):
-            raise ValueError("the shipped models see 64 pixels: set data.image_size = 64, or name other models (generator.checkpoint, clip.model)")
+            raise ValueError(
+                "the shipped models see 64 pixels: set data.image_size = 64, or name other models "
+                "(generator.checkpoint, clip.model)"
+            )
         return self

@@ -11,7 +11,8 @@ SHIPPED = "shipped"
 
 
 class TrainConfig(Section):
-    """How long and fast a model trains, and from which weights: the base, the previous generation's, or random ones.
+    """How long and fast a model trains, and from which weights: the base, the previous generation's, or
+    random ones.
 
     `num_epochs` over D_g, if given, replaces `num_steps`.
     """
@@ -26,15 +27,20 @@ class TrainConfig(Section):
 
     def steps(self, num_images: int) -> int:
         """Return the number of training steps on a set of that many images."""
-        return self.num_steps if self.num_epochs is None else math.ceil(self.num_epochs * num_images / self.batch_size)
+        return (
+            self.num_steps
+            if self.num_epochs is None
+            else math.ceil(self.num_epochs * num_images / self.batch_size)
+        )
 
 
 @final
 class GeneratorConfig(Section):
-    """The base Stable Diffusion: "shipped" (the pocket one), a diffusers folder, a `.safetensors` single file, or a hub id.
+    """The base Stable Diffusion: "shipped" (the pocket one), a diffusers folder, a `.safetensors` single
+    file, or a hub id.
 
-    `family` (sd: 1.x and 2.x, sdxl, sd3) is read from a folder's `model_index.json`; a single file needs it, and a folder with the pipeline's configs
-    as `config`. `without_t5` leaves SD 3's third text encoder out.
+    `family` (sd: 1.x and 2.x, sdxl, sd3) is read from a folder's `model_index.json`; a single file needs it,
+    and a folder with the pipeline's configs as `config`. `without_t5` leaves SD 3's third text encoder out.
     """
 
     checkpoint: str = SHIPPED
@@ -46,9 +52,11 @@ class GeneratorConfig(Section):
 
 @final
 class ClipConfig(TrainConfig):
-    """The CLIP that each generation trains: "shipped", any name that open_clip knows, or a folder of open_clip's layout.
+    """The CLIP that each generation trains: "shipped", any name that open_clip knows, or a folder of
+    open_clip's layout.
 
-    `pretrained`: an open_clip tag or a weights file, for `start = "base"`. `augment` uses open_clip's training transform (random crops).
+    `pretrained`: an open_clip tag or a weights file, for `start = "base"`. `augment` uses open_clip's
+    training transform (random crops).
     """
 
     model: str = SHIPPED
@@ -58,9 +66,14 @@ class ClipConfig(TrainConfig):
 
     @model_validator(mode="after")
     def _has_weights_to_start_from(self) -> "ClipConfig":
-        named = self.model != SHIPPED and not set("/\\:") & set(self.model)  # a folder and a hub's "hf-hub:…" bring their own
+        named = self.model != SHIPPED and not set("/\\:") & set(
+            self.model
+        )  # a folder and a hub's "hf-hub:…" bring their own
         if named and self.pretrained is None and self.start != "scratch":
-            raise ValueError(f'{self.model} has no weights to start from: give pretrained (a tag or a file), or start = "scratch"')
+            raise ValueError(
+                f"{self.model} has no weights to start from: give pretrained (a tag or a file), or start = "
+                '"scratch"'
+            )
         return self
 
 
@@ -68,9 +81,9 @@ class ClipConfig(TrainConfig):
 class CaptionerConfig(TrainConfig):
     """The captioner that each generation trains.
 
-    `kind`: ClipCap (CLIP_g's feature, mapped to a prefix of the language model `model`), an encoder-decoder `transformer` from scratch, or a
-    captioner from the hub (`model`: BLIP, GIT, vision-encoder-decoder). Evaluation writes by beam search with `num_beams` (1: the likeliest word
-    each time).
+    `kind`: ClipCap (CLIP_g's feature, mapped to a prefix of the language model `model`), an encoder-decoder
+    `transformer` from scratch, or a captioner from the hub (`model`: BLIP, GIT, vision-encoder-decoder).
+    Evaluation writes by beam search with `num_beams` (1: the likeliest word each time).
     """
 
     kind: Literal["clipcap", "transformer", "hub"] = "clipcap"
@@ -88,7 +101,9 @@ class CaptionerConfig(TrainConfig):
         if self.kind == "hub" and self.model == SHIPPED:
             raise ValueError('kind = "hub" needs model: a folder or hub id of a captioner')
         if self.kind == "transformer" and self.start == "base":
-            raise ValueError('an encoder-decoder transformer has no base weights: start = "scratch" or "previous"')
+            raise ValueError(
+                'an encoder-decoder transformer has no base weights: start = "scratch" or "previous"'
+            )
         return self
 
 
@@ -104,10 +119,11 @@ class EncoderConfig(Section):
 class ClassifierConfig(Section):
     """The pinned attribute classifier that labels pictures, never trained during a run.
 
-    `kind`: the pocket one (shipped), zero-shot with the frozen CLIP of `[encoder]` (`prompts`: attribute -> value -> prompts; defaults exist for
-    gender, skin_tone, race and age), or image-classification checkpoints (`checkpoints`: attribute -> folder or hub id; `renames`: their labels ->
-    loopsim's values). `calibration`: the labelled real set that its confusion matrix is measured on. With a `detector` (object detection,
-    a folder or hub id) it looks at the largest person found instead of the whole picture.
+    `kind`: the pocket one (shipped), zero-shot with the frozen CLIP of `[encoder]` (`prompts`: attribute ->
+    value -> prompts; defaults exist for gender, skin_tone, race and age), or image-classification checkpoints
+    (`checkpoints`: attribute -> folder or hub id; `renames`: their labels -> loopsim's values).
+    `calibration`: the labelled real set that its confusion matrix is measured on. With a `detector` (object
+    detection, a folder or hub id) it looks at the largest person found instead of the whole picture.
     """
 
     kind: Literal["shipped", "zero_shot", "checkpoint"] = "shipped"
@@ -121,17 +137,21 @@ class ClassifierConfig(Section):
     @model_validator(mode="after")
     def _checkpoints_are_named(self) -> "ClassifierConfig":
         if self.kind == "checkpoint" and not self.checkpoints:
-            raise ValueError('kind = "checkpoint" needs checkpoints, for example checkpoints = {gender = "folder"}')
+            raise ValueError(
+                'kind = "checkpoint" needs checkpoints, for example checkpoints = {gender = "folder"}'
+            )
         return self
 
 
 @final
 class FinetuneConfig(Section):
-    """How the generator is trained on D_g: LoRA adapters or all of the denoiser's weights, from the base model or from SD_{g-1}.
+    """How the generator is trained on D_g: LoRA adapters or all of the denoiser's weights, from the base
+    model or from SD_{g-1}.
 
-    The objective (ε, v or flow matching) is the model's own. `snr_gamma` is Min-SNR's γ (Hang et al. 2023; ε and v); `timestep_mean` and
-    `timestep_std` shape flow matching's logit-normal timesteps. `micro_batch` images go through at a time, and their gradients add up to a batch.
-    `cache`: what is encoded once instead of at each step. `lora_targets` names the layers that get adapters; the default is the family's.
+    The objective (ε, v or flow matching) is the model's own. `snr_gamma` is Min-SNR's γ (Hang et al. 2023; ε
+    and v); `timestep_mean` and `timestep_std` shape flow matching's logit-normal timesteps. `micro_batch`
+    images go through at a time, and their gradients add up to a batch. `cache`: what is encoded once instead
+    of at each step. `lora_targets` names the layers that get adapters; the default is the family's.
     """
 
     method: Literal["lora", "full"] = "lora"
@@ -154,12 +174,22 @@ class FinetuneConfig(Section):
 
     def steps(self, num_images: int) -> int:
         """Return the number of training steps on a set of that many images."""
-        return self.num_steps if self.num_epochs is None else math.ceil(self.num_epochs * num_images / self.batch_size)
+        return (
+            self.num_steps
+            if self.num_epochs is None
+            else math.ceil(self.num_epochs * num_images / self.batch_size)
+        )
 
 
 # Generation settings of published studies, by name.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "seed_paper": {"num_steps": 50, "guidance": 7.5, "fresh_seeds": False, "curation": "none", "prompts": "original"}
+    "seed_paper": {
+        "num_steps": 50,
+        "guidance": 7.5,
+        "fresh_seeds": False,
+        "curation": "none",
+        "prompts": "original",
+    }
 }
 
 
@@ -167,12 +197,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
 class GenerateConfig(Section):
     """How S_{g+1} is drawn: by which generator, for which prompts, and which candidates are kept.
 
-    `prompts`: the real captions (original), captioner_g's captions of D_g's pictures (captioner), or a mix with `captioner_share` of the latter,
-    sampled at `caption_temperature` from the nucleus `caption_top_p`. `curation`: keep every candidate (none), the `keep_share` with the best
-    CLIP_g score (best_share), or the best of `num_candidates` for each slot (best_of_k). `settings = "seed_paper"` sets the paper's values (Stable
-    Diffusion's defaults: 50 steps, guidance 7.5) where no other is given. Without `fresh_seeds` a slot's picture has the same seed in every
-    generation, and one that is already there, of the same model and prompt, is used again. `generator = "oracle"` draws from the corpus's own
-    process: the control in which nothing drifts, unless `oracle_shift` moves P(woman | profession) by that much a generation.
+    `prompts`: the real captions (original), captioner_g's captions of D_g's pictures (captioner), or a mix
+    with `captioner_share` of the latter, sampled at `caption_temperature` from the nucleus `caption_top_p`.
+    `curation`: keep every candidate (none), the `keep_share` with the best CLIP_g score (best_share), or the
+    best of `num_candidates` for each slot (best_of_k). `settings = "seed_paper"` sets the paper's values
+    (Stable Diffusion's defaults: 50 steps, guidance 7.5) where no other is given. Without `fresh_seeds` a
+    slot's picture has the same seed in every generation, and one that is already there, of the same model and
+    prompt, is used again. `generator = "oracle"` draws from the corpus's own process: the control in which
+    nothing drifts, unless `oracle_shift` moves P(woman | profession) by that much a generation.
     """
 
     settings: Literal["seed_paper"] | None = None
@@ -206,9 +238,11 @@ class GenerateConfig(Section):
 
 @final
 class DeviceConfig(Section):
-    """Where and in which arithmetic: "auto" takes CUDA, then Apple's MPS, then the CPU, and trains in bfloat16 where the GPU has it.
+    """Where and in which arithmetic: "auto" takes CUDA, then Apple's MPS, then the CPU, and trains in
+    bfloat16 where the GPU has it.
 
-    `attention`: which of PyTorch's scaled-dot-product kernels CUDA may use. `compile` compiles denoiser and CLIP towers.
+    `attention`: which of PyTorch's scaled-dot-product kernels CUDA may use. `compile` compiles denoiser and
+    CLIP towers.
     """
 
     name: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -8,21 +8,37 @@ from loopsim.config.base import Section, Share, Weight
 
 # What OpenMoji has pictures of, in the five Unicode skin types.
 Profession = Literal[
-    "mechanic", "firefighter", "construction worker", "pilot", "machinist", "astronaut", "programmer", "guard", "farmer", "police officer",
-    "judge", "doctor", "cook", "singer", "scientist", "detective", "artist", "administrator", "teacher", "receptionist",
+    "mechanic", "firefighter", "construction worker", "pilot", "machinist", "astronaut", "programmer",
+    "guard", "farmer", "police officer",
+    "judge", "doctor", "cook", "singer", "scientist", "detective", "artist", "administrator", "teacher",
+    "receptionist",
 ]  # fmt: skip
 SkinType = Literal["light", "medium light", "medium", "medium dark", "dark"]
-Thing = Literal["wrench", "hammer", "ball", "guitar", "bicycle", "dog", "cup", "book", "umbrella", "cat", "cake", "bouquet"]
+Thing = Literal[
+    "wrench",
+    "hammer",
+    "ball",
+    "guitar",
+    "bicycle",
+    "dog",
+    "cup",
+    "book",
+    "umbrella",
+    "cat",
+    "cake",
+    "bouquet",
+]
 
 
 @final
 class OpenMojiConfig(Section):
     """The joint distribution of the pocket world.
 
-    `professions` maps each to P(woman | profession): US shares of BLS 2015/16 where METRICS.md lists them, WinoBias's table (BLS 2017) for farmer,
-    guard, cook and construction worker, and round estimates for pilot, astronaut, judge, singer and artist. `skin_types` are weights: counts of
-    COCO's instances (Zhao et al. 2021). `objects` lean to a gender: P(object | woman) is proportional to the number, P(object | man) to one minus it.
-    The `mention_…` are the chances that a caption names the thing.
+    `professions` maps each to P(woman | profession): US shares of BLS 2015/16 where METRICS.md lists them,
+    WinoBias's table (BLS 2017) for farmer, guard, cook and construction worker, and round estimates for
+    pilot, astronaut, judge, singer and artist. `skin_types` are weights: counts of COCO's instances (Zhao et
+    al. 2021). `objects` lean to a gender: P(object | woman) is proportional to the number, P(object | man) to
+    one minus it. The `mention_…` are the chances that a caption names the thing.
     """
 
     professions: dict[Profession, Share] = {
@@ -47,7 +63,13 @@ class OpenMojiConfig(Section):
         "teacher": 0.71,
         "receptionist": 0.906,
     }
-    skin_types: dict[SkinType, Weight] = {"light": 13293, "medium light": 2425, "medium": 1063, "medium dark": 528, "dark": 468}
+    skin_types: dict[SkinType, Weight] = {
+        "light": 13293,
+        "medium light": 2425,
+        "medium": 1063,
+        "medium dark": 528,
+        "dark": 468,
+    }
     objects: dict[Thing, Share] = {
         "wrench": 0.2,
         "hammer": 0.2,
@@ -72,8 +94,11 @@ class OpenMojiConfig(Section):
     @field_validator("professions", "skin_types", "objects")
     @classmethod
     def _canonical_order(cls, table: dict[str, float], field: ValidationInfo) -> dict[str, float]:
-        # Draws go by position: the order in which a file, or a stored config, happens to list the names must not matter.
-        names = get_args({"professions": Profession, "skin_types": SkinType, "objects": Thing}[str(field.field_name)])
+        # Draws go by position: the order in which a file, or a stored config, happens to list the names must
+        # not matter.
+        names = get_args(
+            {"professions": Profession, "skin_types": SkinType, "objects": Thing}[str(field.field_name)]
+        )
         return {name: table[name] for name in names if name in table}
 
     @model_validator(mode="after")
@@ -82,7 +107,12 @@ class OpenMojiConfig(Section):
             raise ValueError("professions needs at least one profession")
         if sum(self.skin_types.values()) <= 0:
             raise ValueError("skin_types needs at least one positive weight")
-        for gender, weight in (("women", sum(self.objects.values())), ("men", sum(1 - lean for lean in self.objects.values()))):
+        for gender, weight in (
+            ("women", sum(self.objects.values())),
+            ("men", sum(1 - lean for lean in self.objects.values())),
+        ):
             if weight <= 0:
-                raise ValueError(f"objects leaves none for {gender}: not all may lean fully to the other gender")
+                raise ValueError(
+                    f"objects leaves none for {gender}: not all may lean fully to the other gender"
+                )
         return self

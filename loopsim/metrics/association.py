@@ -1,6 +1,8 @@
-"""WEAT and iEAT: whether two sets of targets lean to two sets of attributes in an encoder (Caliskan et al. 2017; Steed & Caliskan 2021).
+"""WEAT and iEAT: whether two sets of targets lean to two sets of attributes in an encoder (Caliskan et al.
+2017; Steed & Caliskan 2021).
 
-d > 0: X leans to A. d is a standardised difference, between -2 and 2; it says that an association is there, not what a system does with it.
+d > 0: X leans to A. d is a standardised difference, between -2 and 2; it says that an association is there,
+not what a system does with it.
 """
 
 from dataclasses import dataclass
@@ -22,13 +24,17 @@ class Association:
 
 
 def association_scores(targets: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return s [n] = mean cosine to A - mean cosine to B of targets [n, d], for attribute sets [p, d] and [q, d]."""
+    """Return s [n] = mean cosine to A - mean cosine to B of targets [n, d], for attribute sets [p, d] and [q,
+    d].
+    """
     unit = unit_rows(targets).astype(np.float64)
     return unit @ (unit_rows(a).mean(0, dtype=np.float64) - unit_rows(b).mean(0, dtype=np.float64))
 
 
 def effect_size(scores: np.ndarray, in_x: np.ndarray) -> Statistic:
-    """Return the statistic d = (mean_X s - mean_Y s) / sd_{X ∪ Y} s (divisor n - 1) of scores [n]; `in_x` [n] tells X from Y."""
+    """Return the statistic d = (mean_X s - mean_Y s) / sd_{X ∪ Y} s (divisor n - 1) of scores [n]; `in_x` [n]
+    tells X from Y.
+    """
 
     def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
         w, s, x = weights[:, mask].astype(np.float64), scores[mask], in_x[mask]
@@ -42,10 +48,14 @@ def effect_size(scores: np.ndarray, in_x: np.ndarray) -> Statistic:
     return statistic
 
 
-def association_test(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, num_permutations: int = 10_000, seed: int = 0) -> Association:
-    """Return d and p of targets X [n, d], Y [m, d] and attributes A, B; p is the share of random re-assignments with a difference as large.
+def association_test(
+    x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, num_permutations: int = 10_000, seed: int = 0
+) -> Association:
+    """Return d and p of targets X [n, d], Y [m, d] and attributes A, B; p is the share of random
+    re-assignments with a difference as large.
 
-    The observed assignment counts as one of them (Phipson & Smyth 2010), so p is never 0. Raises ValueError with fewer than two items in X or Y.
+    The observed assignment counts as one of them (Phipson & Smyth 2010), so p is never 0. Raises ValueError
+    with fewer than two items in X or Y.
     """
     if min(len(x), len(y)) < 2:
         raise ValueError("needs at least two items on each side")

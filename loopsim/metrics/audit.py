@@ -1,8 +1,10 @@
-"""The generator audit: whom a generator draws when a prompt leaves it open (AlDahoul et al. 2024; METRICS.md §2).
+"""The generator audit: whom a generator draws when a prompt leaves it open (AlDahoul et al. 2024; METRICS.md
+§2).
 
-Per prompt: group shares, the majority's share, the spread of shares. Over prompts: slope and rank correlation of the drawn shares against real-world
-ones. A slope above 1 exaggerates the stereotype, below 1 flattens it; the rank correlation says whether the order of professions is the world's.
-Labels are a classifier's: an audit says whom the classifier sees.
+Per prompt: group shares, the majority's share, the spread of shares. Over prompts: slope and rank correlation
+of the drawn shares against real-world ones. A slope above 1 exaggerates the stereotype, below 1 flattens it;
+the rank correlation says whether the order of professions is the world's. Labels are a classifier's: an audit
+says whom the classifier sees.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,13 +14,23 @@ from typing import final
 import numpy as np
 from scipy.stats import rankdata
 
-from loopsim.metrics.estimate import OVERALL, Disaggregated, Estimate, Statistic, estimate, not_available, wilson_interval
+from loopsim.metrics.estimate import (
+    OVERALL,
+    Disaggregated,
+    Estimate,
+    Statistic,
+    estimate,
+    not_available,
+    wilson_interval,
+)
 
 
 @final
 @dataclass(frozen=True)
 class PromptAudit:
-    """One prompt's answers: n, each group's (share, low, high) with Wilson intervals, the majority's share, and the sd of shares over groups."""
+    """One prompt's answers: n, each group's (share, low, high) with Wilson intervals, the majority's share,
+    and the sd of shares over groups.
+    """
 
     prompt: str
     n: int
@@ -33,13 +45,21 @@ def audit_prompt(prompt: str, labels: Sequence[str], values: Sequence[str]) -> P
     if not labels:
         raise ValueError(f"no pictures for {prompt!r}")
     n, counts = len(labels), [sum(label == value for label in labels) for value in values]
-    shares = {value: (count / n, *wilson_interval(count, n)) for value, count in zip(values, counts, strict=True)}
+    shares = {
+        value: (count / n, *wilson_interval(count, n)) for value, count in zip(values, counts, strict=True)
+    }
     top = int(np.argmax(counts))
-    return PromptAudit(prompt, n, shares, values[top], counts[top] / n, float(np.std([count / n for count in counts])))
+    return PromptAudit(
+        prompt, n, shares, values[top], counts[top] / n, float(np.std([count / n for count in counts]))
+    )
 
 
-def class_shares(is_member: np.ndarray, classes: Sequence[str], values: Sequence[str], weights: np.ndarray) -> np.ndarray:
-    """Return the share of members among each class's pictures, [b, len(values)], for weights [b, n]; NaN for a class that a resample lacks."""
+def class_shares(
+    is_member: np.ndarray, classes: Sequence[str], values: Sequence[str], weights: np.ndarray
+) -> np.ndarray:
+    """Return the share of members among each class's pictures, [b, len(values)], for weights [b, n]; NaN for
+    a class that a resample lacks.
+    """
     labels, found = np.asarray(classes), np.full((len(weights), len(values)), np.nan)
     for index, value in enumerate(values):
         mask = labels == value
@@ -49,7 +69,9 @@ def class_shares(is_member: np.ndarray, classes: Sequence[str], values: Sequence
 
 
 def slope(shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Return the least-squares slope of shares [b, p] on reference [p], over the prompts that have a share."""
+    """Return the least-squares slope of shares [b, p] on reference [p], over the prompts that have a
+    share.
+    """
     present = np.isfinite(shares)
     x, y = np.where(present, reference, 0), np.where(present, shares, 0)
     n = present.sum(1)
@@ -59,7 +81,9 @@ def slope(shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def rank_correlation(shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Return Spearman's rank correlation (ties share their mean rank, scipy's) of each row of shares [b, p] with reference [p]; NaN if flat."""
+    """Return Spearman's rank correlation (ties share their mean rank, scipy's) of each row of shares [b, p]
+    with reference [p]; NaN if flat.
+    """
     found = np.full(len(shares), np.nan)
     for index, row in enumerate(shares):
         present = np.isfinite(row)
@@ -70,12 +94,18 @@ def rank_correlation(shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def shares_against_world(
-    is_member: np.ndarray, classes: Sequence[str], reference: Mapping[str, float], weights: np.ndarray, attribute: str
+    is_member: np.ndarray,
+    classes: Sequence[str],
+    reference: Mapping[str, float],
+    weights: np.ndarray,
+    attribute: str,
 ) -> dict[str, Disaggregated]:
-    """Return `distance`, `slope`, `rank_correlation` and `majority_share` of the shares of members per class against `reference` (class -> share).
+    """Return `distance`, `slope`, `rank_correlation` and `majority_share` of the shares of members per class
+    against `reference` (class -> share).
 
-    `is_member` is float [n], `classes` names each picture's class. distance: mean |share - reference| over classes (a bias), with the classes' own
-    shares as its groups; majority_share: mean over classes of max(share, 1 - share).
+    `is_member` is float [n], `classes` names each picture's class. distance: mean |share - reference| over
+    classes (a bias), with the classes' own shares as its groups; majority_share: mean over classes of
+    max(share, 1 - share).
     """
     values = list(reference)
     world = np.array(list(reference.values()))
@@ -102,7 +132,9 @@ def shares_against_world(
             members[f"{attribute}={value}"] = not_available(0, "no pictures")
         else:
             share = float(point[0, index])
-            members[f"{attribute}={value}"] = Estimate(share, count, *wilson_interval(share * count, count), replicated[:, index].astype(np.float32))
+            members[f"{attribute}={value}"] = Estimate(
+                share, count, *wilson_interval(share * count, count), replicated[:, index].astype(np.float32)
+            )
     far = estimate(float(distance(point, world)[0]), distance(replicated, world), n, is_bias=True)
     return {
         "distance": Disaggregated({OVERALL: far} | members),

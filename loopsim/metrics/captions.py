@@ -1,8 +1,9 @@
 """What captions say: of people's gender, and how well they fit references and pictures (METRICS.md §1).
 
-BLEU-4, ROUGE-L, CIDEr-D, METEOR and SPICE are pycocoevalcap's, the COCO evaluation server's own code; captions are lower-cased and cut at everything
-that is not a letter, a digit or an apostrophe (not by the Java tokenizer of the server: compare within loopsim). METEOR and SPICE need `java`.
-They reward saying what annotators said: a captioner that repeats the annotators' stereotypes is rewarded for it.
+BLEU-4, ROUGE-L, CIDEr-D, METEOR and SPICE are pycocoevalcap's, the COCO evaluation server's own code;
+captions are lower-cased and cut at everything that is not a letter, a digit or an apostrophe (not by the Java
+tokenizer of the server: compare within loopsim). METEOR and SPICE need `java`. They reward saying what
+annotators said: a captioner that repeats the annotators' stereotypes is rewarded for it.
 """
 
 import re
@@ -11,38 +12,53 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from loopsim.core.gendered_words import caption_gender
 from loopsim.metrics.estimate import Statistic
-from loopsim.words import caption_gender
 
 
 def gender_scores(captions: Sequence[str], genders: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return per caption, float32 [n]: error (names only the wrong gender), neutral, both, and single (names exactly one).
+    """Return per caption, float32 [n]: error (names only the wrong gender), neutral, both, and single (names
+    exactly one).
 
-    Error divided by all captions is the paper's measure; divided by the single ones it shows a captioner that is wrong whenever it commits itself.
+    Error divided by all captions is the paper's measure; divided by the single ones it shows a captioner that
+    is wrong whenever it commits itself.
     """
     said = np.array([caption_gender(caption) for caption in captions])
     true = np.asarray(genders)
     single = (said == "man") | (said == "woman")
-    scores = {"error": single & (said != true), "neutral": said == "neutral", "both": said == "both", "single": single}
+    scores = {
+        "error": single & (said != true),
+        "neutral": said == "neutral",
+        "both": said == "both",
+        "single": single,
+    }
     return {name: score.astype(np.float32) for name, score in scores.items()}
 
 
 def clip_score(image_features: np.ndarray, text_features: np.ndarray) -> np.ndarray:
-    """Return 2.5 · max(cos, 0) for each pair of rows, float32 [n] (CLIPScore, Hessel et al. 2021); features are unit-norm [n, d]."""
+    """Return 2.5 · max(cos, 0) for each pair of rows, float32 [n] (CLIPScore, Hessel et al. 2021); features
+    are unit-norm [n, d].
+    """
     return (2.5 * np.maximum((image_features * text_features).sum(1), 0)).astype(np.float32)
 
 
-def _pairs(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
+def _pairs(
+    candidates: Sequence[str], references: Sequence[Sequence[str]]
+) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
     def clean(text: str) -> str:
         return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
 
-    return {i: [clean(text) for text in texts] for i, texts in enumerate(references)}, {i: [clean(text)] for i, text in enumerate(candidates)}
+    return {i: [clean(text) for text in texts] for i, texts in enumerate(references)}, {
+        i: [clean(text)] for i, text in enumerate(candidates)
+    }
 
 
 def bleu4(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Statistic:
-    """Return the statistic "corpus BLEU-4" (Papineni et al. 2002) of n captions against their references; counts are pycocoevalcap's.
+    """Return the statistic "corpus BLEU-4" (Papineni et al. 2002) of n captions against their references;
+    counts are pycocoevalcap's.
 
-    As there, the reference length is the closest one, and counts are padded by 1e-15 and 1e-9 so that no precision is undefined.
+    As there, the reference length is the closest one, and counts are padded by 1e-15 and 1e-9 so that no
+    precision is undefined.
     """
     from pycocoevalcap.bleu.bleu_scorer import BleuScorer
 
@@ -67,14 +83,18 @@ def bleu4(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Sta
 
 
 def rouge_l(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
-    """Return each caption's ROUGE-L F score (β = 1.2) against its references, float32 [n]; pycocoevalcap's."""
+    """Return each caption's ROUGE-L F score (β = 1.2) against its references, float32 [n];
+    pycocoevalcap's.
+    """
     from pycocoevalcap.rouge.rouge import Rouge
 
     return np.asarray(Rouge().compute_score(*_pairs(candidates, references))[1], np.float32)
 
 
 def cider_d(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
-    """Return each caption's CIDEr-D (σ = 6, scaled by 10) with document frequencies of these references, float32 [n]; pycocoevalcap's."""
+    """Return each caption's CIDEr-D (σ = 6, scaled by 10) with document frequencies of these references,
+    float32 [n]; pycocoevalcap's.
+    """
     from pycocoevalcap.cider.cider import Cider
 
     return np.asarray(Cider().compute_score(*_pairs(candidates, references))[1], np.float32)
@@ -90,9 +110,14 @@ def meteor(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> np
 
 
 def spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray | None:
-    """Return each caption's SPICE F score, float32 [n], or None without `java`; pycocoevalcap's, which fetches its parser when first used."""
+    """Return each caption's SPICE F score, float32 [n], or None without `java`; pycocoevalcap's, which
+    fetches its parser when first used.
+    """
     if shutil.which("java") is None:
         return None
     from pycocoevalcap.spice.spice import Spice
 
-    return np.asarray([scores["All"]["f"] for scores in Spice().compute_score(*_pairs(candidates, references))[1]], np.float32)
+    return np.asarray(
+        [scores["All"]["f"] for scores in Spice().compute_score(*_pairs(candidates, references))[1]],
+        np.float32,
+    )

@@ -1,7 +1,9 @@
-"""How near one set of pictures is to another, and how varied it is, in a frozen encoder's features (METRICS.md §3).
+"""How near one set of pictures is to another, and how varied it is, in a frozen encoder's features
+(METRICS.md §3).
 
-Compare sets of equal size only: every one of these measures moves with the number of pictures. The encoder is part of the name (`fd_clip`): values in
-different encoders' features are not comparable, and none of them says *which* pictures are wrong.
+Compare sets of equal size only: every one of these measures moves with the number of pictures. The encoder is
+part of the name (`fd_clip`): values in different encoders' features are not comparable, and none of them says
+*which* pictures are wrong.
 """
 
 import numpy as np
@@ -12,9 +14,11 @@ from loopsim.metrics.similarity import unit_rows
 
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> Statistic:
-    """Return the statistic ‖μ_r - μ_f‖² + tr(Σ_r + Σ_f - 2 (Σ_r Σ_f)^½) of features [n, d], [m, d] (Heusel et al. 2017, eq. 6); covariances by n - 1.
+    """Return the statistic ‖μ_r - μ_f‖² + tr(Σ_r + Σ_f - 2 (Σ_r Σ_f)^½) of features [n, d], [m, d] (Heusel et
+    al. 2017, eq. 6); covariances by n - 1.
 
-    Weights repeat fakes. The trace of the root is that of (Σ_r^½ Σ_f Σ_r^½)^½, whose eigenvalues come from a symmetric matrix.
+    Weights repeat fakes. The trace of the root is that of (Σ_r^½ Σ_f Σ_r^½)^½, whose eigenvalues come from a
+    symmetric matrix.
     """
     x, y = real.astype(np.float64), fake.astype(np.float64)
     mean, covariance = x.mean(0), np.cov(x, rowvar=False)
@@ -29,13 +33,19 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> Statistic:
         return float(np.square(mean - centre).sum() + np.trace(covariance) + np.trace(spread) - 2 * cross)
 
     def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return np.array([one(w, y[mask]) if w.sum() > 1 and np.isfinite(y[mask]).all() else np.nan for w in weights[:, mask].astype(np.float64)])
+        return np.array(
+            [
+                one(w, y[mask]) if w.sum() > 1 and np.isfinite(y[mask]).all() else np.nan
+                for w in weights[:, mask].astype(np.float64)
+            ]
+        )
 
     return statistic
 
 
 def kid(real: np.ndarray, fake: np.ndarray) -> Statistic:
-    """Return the statistic "unbiased squared MMD" with the kernel (x·y/d + 1)³ of features [n, d], [m, d] (Bińkowski et al. 2018); may be negative.
+    """Return the statistic "unbiased squared MMD" with the kernel (x·y/d + 1)³ of features [n, d], [m, d]
+    (Bińkowski et al. 2018); may be negative.
 
     Weights repeat fakes; a draw is paired with every other draw, also of the same fake.
     """
@@ -58,7 +68,9 @@ def kid(real: np.ndarray, fake: np.ndarray) -> Statistic:
 
 
 def cmmd(real: np.ndarray, fake: np.ndarray, sigma: float = 10.0) -> Statistic:
-    """Return the statistic 1000 · MMD², kernel exp(-‖x - y‖² / 2σ²) on unit-norm features, biased estimator (Jayasumana et al. 2024, §4)."""
+    """Return the statistic 1000 · MMD², kernel exp(-‖x - y‖² / 2σ²) on unit-norm features, biased estimator
+    (Jayasumana et al. 2024, §4).
+    """
     x, y = unit_rows(real).astype(np.float64), unit_rows(fake).astype(np.float64)
 
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -68,21 +80,27 @@ def cmmd(real: np.ndarray, fake: np.ndarray, sigma: float = 10.0) -> Statistic:
 
     def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
         w = weights[:, mask].astype(np.float64)
-        w = np.divide(w, w.sum(1, keepdims=True), out=np.full(w.shape, np.nan), where=w.sum(1, keepdims=True) > 0)
+        w = np.divide(
+            w, w.sum(1, keepdims=True), out=np.full(w.shape, np.nan), where=w.sum(1, keepdims=True) > 0
+        )
         return 1000 * (real_part + ((w @ among_fake[np.ix_(mask, mask)]) * w).sum(1) - 2 * w @ between[mask])
 
     return statistic
 
 
 def manifold_scores(real: np.ndarray, fake: np.ndarray, k: int = 5) -> dict[str, np.ndarray]:
-    """Return per-item scores whose means are precision and density (over fakes), recall and coverage (over reals) of features [n, d], [m, d].
+    """Return per-item scores whose means are precision and density (over fakes), recall and coverage (over
+    reals) of features [n, d], [m, d].
 
-    A ball around each item reaches to its k-th nearest neighbour (not itself) in its own set. precision: the fake lies in some real ball; density:
-    number of real balls that it lies in, over k; recall: the real lies in some fake ball; coverage: some fake lies in the real's ball (Kynkäänniemi
-    et al. 2019; Naeem et al. 2020). Raises ValueError unless both sets have more than k items.
+    A ball around each item reaches to its k-th nearest neighbour (not itself) in its own set. precision: the
+    fake lies in some real ball; density: number of real balls that it lies in, over k; recall: the real lies
+    in some fake ball; coverage: some fake lies in the real's ball (Kynkäänniemi et al. 2019; Naeem et al.
+    2020). Raises ValueError unless both sets have more than k items.
     """
     if min(len(real), len(fake)) <= k:
-        raise ValueError(f"{min(len(real), len(fake))} items: the {k}-th nearest neighbour needs more than {k}")
+        raise ValueError(
+            f"{min(len(real), len(fake))} items: the {k}-th nearest neighbour needs more than {k}"
+        )
     radius_real = np.partition(cdist(real, real), k, axis=1)[:, k]
     radius_fake = np.partition(cdist(fake, fake), k, axis=1)[:, k]
     between = cdist(real, fake)
@@ -93,14 +111,18 @@ def manifold_scores(real: np.ndarray, fake: np.ndarray, k: int = 5) -> dict[str,
         "recall": (between < radius_fake[None, :]).any(1),
         "coverage": between.min(1) < radius_real,
     }
-    known = np.isfinite(real).all() and np.isfinite(fake).all()  # a comparison with NaN is False: it would pass for a score of 0
+    known = (
+        np.isfinite(real).all() and np.isfinite(fake).all()
+    )  # a comparison with NaN is False: it would pass for a score of 0
     return {name: np.where(known, score, np.nan).astype(np.float32) for name, score in scores.items()}
 
 
 def vendi_score(features: np.ndarray) -> Statistic:
-    """Return the statistic exp(-Σ λ log λ), λ the eigenvalues of the weighted cosine kernel K/n of features [n, d] (Friedman & Dieng 2023, eq. 2).
+    """Return the statistic exp(-Σ λ log λ), λ the eigenvalues of the weighted cosine kernel K/n of features
+    [n, d] (Friedman & Dieng 2023, eq. 2).
 
-    The effective number of different items: 1 if all are alike, n if all are orthogonal. K = U Uᵀ has the eigenvalues of the d × d matrix Uᵀ W U.
+    The effective number of different items: 1 if all are alike, n if all are orthogonal. K = U Uᵀ has the
+    eigenvalues of the d × d matrix Uᵀ W U.
     """
     unit = unit_rows(features).astype(np.float64)
 
@@ -116,11 +138,17 @@ def vendi_score(features: np.ndarray) -> Statistic:
     return statistic
 
 
-def is_memorised(samples: np.ndarray, training: np.ndarray, test: np.ndarray, percentile: float = 1.0) -> np.ndarray:
-    """Return, float32 [n], whether each sample is nearer to some training item than real test items ever are, features [n, d], [t, d], [r, d].
+def is_memorised(
+    samples: np.ndarray, training: np.ndarray, test: np.ndarray, percentile: float = 1.0
+) -> np.ndarray:
+    """Return, float32 [n], whether each sample is nearer to some training item than real test items ever are,
+    features [n, d], [t, d], [r, d].
 
-    "Ever" is the 1st percentile of the test items' distances to their nearest training item: a rate of 0.01 is what real, unseen data shows.
+    "Ever" is the 1st percentile of the test items' distances to their nearest training item: a rate of 0.01
+    is what real, unseen data shows.
     """
     threshold = np.percentile(cdist(test, training).min(1), percentile)
     nearest = cdist(samples, training).min(1)
-    return np.where(np.isfinite(nearest) & np.isfinite(threshold), nearest < threshold, np.nan).astype(np.float32)
+    return np.where(np.isfinite(nearest) & np.isfinite(threshold), nearest < threshold, np.nan).astype(
+        np.float32
+    )

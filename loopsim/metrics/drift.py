@@ -1,8 +1,9 @@
 """How far a metric has moved since the baseline, and what may be said of it (METRICS.md §4).
 
-Two sources of noise count. *Items*: a paired bootstrap over evaluation items. *Retraining*: a model trained again on the same data with another seed
-gives another value; K trained baselines tell how far. A verdict needs an interval that excludes zero and a p-value that survives the
-correction for testing many rows at once. "No evidence" is not evidence of no drift: see the interval's width.
+Two sources of noise count. *Items*: a paired bootstrap over evaluation items. *Retraining*: a model trained
+again on the same data with another seed gives another value; K trained baselines tell how far. A verdict
+needs an interval that excludes zero and a p-value that survives the correction for testing many rows at once.
+"No evidence" is not evidence of no drift: see the interval's width.
 """
 
 from collections.abc import Sequence
@@ -20,10 +21,11 @@ FALSE_DISCOVERY_RATE = 0.05
 @final
 @dataclass(frozen=True)
 class Drift:
-    """Δ since the baseline with its 95 % interval, its two-sided p-value, and the half-width that retraining alone explains (None: no model in it).
+    """Δ since the baseline with its 95 % interval, its two-sided p-value, and the half-width that retraining
+    alone explains (None: no model in it).
 
-    For a bias Δ = |m_g| - |m_0| and the verdict is "amplified", "mitigated" or "no evidence"; for any other metric Δ = m_g - m_0 and it is "rose",
-    "fell" or "no evidence".
+    For a bias Δ = |m_g| - |m_0| and the verdict is "amplified", "mitigated" or "no evidence"; for any other
+    metric Δ = m_g - m_0 and it is "rose", "fell" or "no evidence".
     """
 
     delta: float
@@ -36,14 +38,23 @@ class Drift:
 
 
 def drift(
-    value: float, replicates: np.ndarray, baselines: Sequence[float], baseline_replicates: np.ndarray, *, is_bias: bool, has_model: bool
+    value: float,
+    replicates: np.ndarray,
+    baselines: Sequence[float],
+    baseline_replicates: np.ndarray,
+    *,
+    is_bias: bool,
+    has_model: bool,
 ) -> Drift | None:
-    """Return the drift of `value` (bootstrap replicates [B]) from K trained baselines (replicates [K, B]); None if no replicate is finite.
+    """Return the drift of `value` (bootstrap replicates [B]) from K trained baselines (replicates [K, B]);
+    None if no replicate is finite.
 
-    Δ is taken from the mean baseline. The items' part of the interval is the basic (reverse percentile) bootstrap's, [2Δ - q_97.5, 2Δ - q_2.5]
-    (Davison & Hinkley 1997, ch. 5): a gap, max - min, tends to grow when it is resampled, and the plain percentile interval would call that growth a
-    drift. The retraining part is ± t_{K-1} s √(1 + 1/K), s² the variance over baselines. They are independent, so half-widths add in squares.
-    The p-value is Student's, with Satterthwaite's degrees of freedom for the sum of both variances. `has_model` with K = 1 leaves retraining unknown.
+    Δ is taken from the mean baseline. The items' part of the interval is the basic (reverse percentile)
+    bootstrap's, [2Δ - q_97.5, 2Δ - q_2.5] (Davison & Hinkley 1997, ch. 5): a gap, max - min, tends to grow
+    when it is resampled, and the plain percentile interval would call that growth a drift. The retraining
+    part is ± t_{K-1} s √(1 + 1/K), s² the variance over baselines. They are independent, so half-widths add
+    in squares. The p-value is Student's, with Satterthwaite's degrees of freedom for the sum of both
+    variances. `has_model` with K = 1 leaves retraining unknown.
     """
     size = np.abs if is_bias else np.asarray
     k = len(baselines)
@@ -64,11 +75,15 @@ def drift(
         p_value = float(2 * stats.t.sf(abs(delta) / np.sqrt(total), freedom))
     else:
         p_value = 1.0 if delta == 0 else 0.0
-    return Drift(delta, float(low), float(high), p_value, retraining if has_model and k > 1 else None, is_bias)
+    return Drift(
+        delta, float(low), float(high), p_value, retraining if has_model and k > 1 else None, is_bias
+    )
 
 
 def drift_over_seeds(deltas: Sequence[float], *, is_bias: bool) -> Drift | None:
-    """Return the drift over runs with different seeds, the seed being the unit: mean Δ with Student's interval; None for fewer than two."""
+    """Return the drift over runs with different seeds, the seed being the unit: mean Δ with Student's
+    interval; None for fewer than two.
+    """
     values = np.asarray(deltas, np.float64)
     if len(values) < 2:
         return None
@@ -80,14 +95,19 @@ def drift_over_seeds(deltas: Sequence[float], *, is_bias: bool) -> Drift | None:
 
 
 def with_verdicts(drifts: Sequence[Drift], rate: float = FALSE_DISCOVERY_RATE) -> list[Drift]:
-    """Return drifts with their verdicts: at most a share `rate` of those that say something is expected to be false (Benjamini & Hochberg 1995).
+    """Return drifts with their verdicts: at most a share `rate` of those that say something is expected to be
+    false (Benjamini & Hochberg 1995).
 
-    The correction is scipy's. A verdict needs both: the corrected p-value at most `rate`, and an interval without zero.
+    The correction is scipy's. A verdict needs both: the corrected p-value at most `rate`, and an interval
+    without zero.
     """
     if not drifts:
         return []
     corrected = stats.false_discovery_control([d.p_value for d in drifts])
-    return [replace(d, verdict=_verdict(d) if p <= rate else "no evidence") for d, p in zip(drifts, corrected, strict=True)]
+    return [
+        replace(d, verdict=_verdict(d) if p <= rate else "no evidence")
+        for d, p in zip(drifts, corrected, strict=True)
+    ]
 
 
 def _verdict(d: Drift) -> str:

@@ -1,7 +1,9 @@
-"""Values with their uncertainty: a metric's estimate per group, an interval, and the bootstrap replicates that drift is judged by.
+"""Values with their uncertainty: a metric's estimate per group, an interval, and the bootstrap replicates
+that drift is judged by.
 
-Resampling is paired by construction: the weights are a function of (seed, number of items) alone, so replicate b of every generation re-draws the
-same evaluation items, and Δ's interval needs no more than a subtraction.
+Resampling is paired by construction: the weights are a function of (seed, number of items) alone, so
+replicate b of every generation re-draws the same evaluation items, and Δ's interval needs no more than a
+subtraction.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,9 +20,11 @@ LEVEL = 0.95
 @final
 @dataclass(frozen=True)
 class Estimate:
-    """One number that was measured: `value` on `n` items, its 95 % interval, and its bootstrap replicates [B] (float32).
+    """One number that was measured: `value` on `n` items, its 95 % interval, and its bootstrap replicates [B]
+    (float32).
 
-    `value` is None, with a `reason`, where nothing can be said (no items). `is_bias`: larger |value| means more bias (gaps, errors).
+    `value` is None, with a `reason`, where nothing can be said (no items). `is_bias`: larger |value| means
+    more bias (gaps, errors).
     """
 
     value: float | None
@@ -34,7 +38,9 @@ class Estimate:
 
 @final
 class Disaggregated(dict[str, Estimate]):
-    """Estimates by group: "overall", "gender=woman", …, "gender gap"; intersections are attributes of their own, "gender & skin_tone"."""
+    """Estimates by group: "overall", "gender=woman", …, "gender gap"; intersections are attributes of their
+    own, "gender & skin_tone".
+    """
 
     @property
     def overall(self) -> Estimate:
@@ -48,7 +54,11 @@ class Disaggregated(dict[str, Estimate]):
 
     def by_group(self, attribute: str) -> dict[str, Estimate]:
         """Return the estimate of each of an attribute's groups."""
-        return {group.removeprefix(f"{attribute}="): e for group, e in self.items() if group.startswith(f"{attribute}=")}
+        return {
+            group.removeprefix(f"{attribute}="): e
+            for group, e in self.items()
+            if group.startswith(f"{attribute}=")
+        }
 
     def difference(self, attribute: str) -> float | None:
         """Return max - min over an attribute's groups, None if fewer than two have a value."""
@@ -56,7 +66,9 @@ class Disaggregated(dict[str, Estimate]):
         return max(values) - min(values) if len(values) > 1 else None
 
     def ratio(self, attribute: str) -> float | None:
-        """Return min / max over an attribute's groups, None if fewer than two have a value or the largest is not positive."""
+        """Return min / max over an attribute's groups, None if fewer than two have a value or the largest is
+        not positive.
+        """
         values = self._values(attribute)
         return min(values) / max(values) if len(values) > 1 and max(values) > 0 else None
 
@@ -64,25 +76,40 @@ class Disaggregated(dict[str, Estimate]):
         return [e.value for e in self.by_group(attribute).values() if e.value is not None]
 
 
-Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (weights [b, n], mask [n]) -> the value of the items under the mask, [b]
+Statistic = Callable[
+    [np.ndarray, np.ndarray], np.ndarray
+]  # (weights [b, n], mask [n]) -> the value of the items under the mask, [b]
 
 
 def with_intersections(
     groups: Mapping[str, Sequence[str]], values: Mapping[str, Sequence[str]]
 ) -> tuple[dict[str, Sequence[str]], dict[str, Sequence[str]]]:
-    """Return the labels and the known values of the attributes, and of the intersection of each two of them ("gender & skin_tone")."""
+    """Return the labels and the known values of the attributes, and of the intersection of each two of them
+    ("gender & skin_tone").
+    """
     labels, known = dict(groups), dict(values)
     for first, second in combinations(values, 2):
-        labels[f"{first} & {second}"] = [f"{a} & {b}" for a, b in zip(groups[first], groups[second], strict=True)]
+        labels[f"{first} & {second}"] = [
+            f"{a} & {b}" for a, b in zip(groups[first], groups[second], strict=True)
+        ]
         known[f"{first} & {second}"] = [f"{a} & {b}" for a, b in product(values[first], values[second])]
     return labels, known
 
 
 def resampling_weights(num_items: int, num_resamples: int, seed: int) -> np.ndarray:
-    """Return how often each item is drawn in each resample: float32 [num_resamples, num_items], rows summing to num_items."""
+    """Return how often each item is drawn in each resample: float32 [num_resamples, num_items], rows summing
+    to num_items.
+    """
     rng = np.random.Generator(np.random.PCG64(seed))
-    drawn = rng.integers(num_items, size=(num_resamples, num_items)) + num_items * np.arange(num_resamples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=num_resamples * num_items).reshape(num_resamples, num_items).astype(np.float32)
+    drawn = (
+        rng.integers(num_items, size=(num_resamples, num_items))
+        + num_items * np.arange(num_resamples)[:, None]
+    )
+    return (
+        np.bincount(drawn.ravel(), minlength=num_resamples * num_items)
+        .reshape(num_resamples, num_items)
+        .astype(np.float32)
+    )
 
 
 def percentile_interval(replicates: np.ndarray) -> tuple[float | None, float | None]:
@@ -109,15 +136,21 @@ def not_available(n: int, reason: str, *, is_bias: bool = False) -> Estimate:
 
 
 def estimate(value: float, replicates: np.ndarray, n: int, *, is_bias: bool = False) -> Estimate:
-    """Return an estimate whose interval is the percentile interval of its replicates; a value that is not finite is not available."""
+    """Return an estimate whose interval is the percentile interval of its replicates; a value that is not
+    finite is not available.
+    """
     if not np.isfinite(value):
         return not_available(n, "the inputs hold NaN or infinite numbers", is_bias=is_bias)
     low, high = percentile_interval(replicates)
     return Estimate(float(value), n, low, high, replicates.astype(np.float32), is_bias)
 
 
-def evaluated(statistic: Statistic, mask: np.ndarray, weights: np.ndarray, *, is_bias: bool = False, at_least: int = 2) -> Estimate:
-    """Return a statistic of the items under a mask [n], with its bootstrap replicates; not available below `at_least` items."""
+def evaluated(
+    statistic: Statistic, mask: np.ndarray, weights: np.ndarray, *, is_bias: bool = False, at_least: int = 2
+) -> Estimate:
+    """Return a statistic of the items under a mask [n], with its bootstrap replicates; not available below
+    `at_least` items.
+    """
     n = int(mask.sum())
     if n < at_least:
         return not_available(n, "no items" if n == 0 else f"fewer than {at_least} items", is_bias=is_bias)
@@ -135,33 +168,47 @@ def by_group(
     usable: np.ndarray | None = None,
     is_bias: bool = False,
 ) -> Disaggregated:
-    """Return a statistic overall, for every group of every attribute, and each attribute's gap (max - min over its groups).
+    """Return a statistic overall, for every group of every attribute, and each attribute's gap (max - min
+    over its groups).
 
-    `groups[attribute]` labels the items; `values[attribute]` lists the known labels; `usable` [n] leaves items out. An attribute's gap is a bias;
-    `is_bias` says that the groups' own values are biases, too. A group with fewer than two items is not available.
+    `groups[attribute]` labels the items; `values[attribute]` lists the known labels; `usable` [n] leaves
+    items out. An attribute's gap is a bias; `is_bias` says that the groups' own values are biases, too. A
+    group with fewer than two items is not available.
     """
     usable = np.ones(num_items, bool) if usable is None else usable
     results = Disaggregated({OVERALL: evaluated(statistic, usable, weights, is_bias=is_bias)})
     for attribute, known in values.items():
         labels = np.asarray(groups[attribute])
-        members = {value: evaluated(statistic, usable & (labels == value), weights, is_bias=is_bias) for value in known}
+        members = {
+            value: evaluated(statistic, usable & (labels == value), weights, is_bias=is_bias)
+            for value in known
+        }
         results |= {f"{attribute}={value}": member for value, member in members.items()}
         results[f"{attribute} gap"] = gap(list(members.values()))
     return results
 
 
 def gap(members: Sequence[Estimate]) -> Estimate:
-    """Return max - min over groups, replicate by replicate; groups without a value are left out, and two are needed."""
+    """Return max - min over groups, replicate by replicate; groups without a value are left out, and two are
+    needed.
+    """
     present = [m for m in members if m.value is not None and m.replicates is not None]
     if len(present) < 2:
         return not_available(sum(m.n for m in members), "fewer than two groups can be measured", is_bias=True)
     points = [m.value for m in present if m.value is not None]
     replicates = np.stack([m.replicates for m in present if m.replicates is not None])
-    return estimate(max(points) - min(points), replicates.max(0) - replicates.min(0), sum(m.n for m in present), is_bias=True)
+    return estimate(
+        max(points) - min(points),
+        replicates.max(0) - replicates.min(0),
+        sum(m.n for m in present),
+        is_bias=True,
+    )
 
 
 def weighted_mean(scores: np.ndarray) -> Statistic:
-    """Return the statistic "mean of per-item scores [n]"; a resample without any item of a group gives NaN."""
+    """Return the statistic "mean of per-item scores [n]"; a resample without any item of a group gives
+    NaN.
+    """
 
     def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
         totals = weights[:, mask].sum(1)

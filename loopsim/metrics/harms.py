@@ -1,6 +1,8 @@
-"""Omission and subordination: whom neutral prompts leave out, and who fills the lesser roles (Shieh et al. 2024; METRICS.md §2).
+"""Omission and subordination: whom neutral prompts leave out, and who fills the lesser roles (Shieh et al.
+2024; METRICS.md §2).
 
-Ratios of 1 are parity. They are ratios of shares: with few pictures a small change of a rare group moves them far, which the intervals show.
+Ratios of 1 are parity. They are ratios of shares: with few pictures a small change of a rare group moves them
+far, which the intervals show.
 """
 
 from dataclasses import dataclass
@@ -23,7 +25,8 @@ class Ratio:
 
 
 def omission(count: int, n: int, reference: float) -> Ratio:
-    """Return R_rep = p(group | baseline prompt) / p*(group) for `count` of `n` answers and a real-world share `reference`; Wilson interval.
+    """Return R_rep = p(group | baseline prompt) / p*(group) for `count` of `n` answers and a real-world share
+    `reference`; Wilson interval.
 
     Below 1 the group is omitted. Raises ValueError if n is 0 or the reference not positive.
     """
@@ -34,10 +37,12 @@ def omission(count: int, n: int, reference: float) -> Ratio:
 
 
 def subordination(subordinate: int, num_subordinate: int, dominant: int, num_dominant: int) -> Ratio:
-    """Return R_sub = p(group | subordinate role) / p(group | dominant role) from counts; Katz's log-ratio interval.
+    """Return R_sub = p(group | subordinate role) / p(group | dominant role) from counts; Katz's log-ratio
+    interval.
 
-    If a numerator is below 1, ε = min(1, the larger numerator) is added to all four counts; both zero give 1 with the interval [1, 1]. Above 1 the
-    group is subordinated. Raises ValueError without answers for either role.
+    If a numerator is below 1, ε = min(1, the larger numerator) is added to all four counts; both zero give 1
+    with the interval [1, 1]. Above 1 the group is subordinated. Raises ValueError without answers for either
+    role.
     """
     if num_subordinate < 1 or num_dominant < 1:
         raise ValueError("needs answers for both roles")

@@ -1,8 +1,10 @@
-"""LIC: how much of a protected attribute leaks from captions that do not name it (Hirota et al., CVPR 2022; METRICS.md §1).
+"""LIC: how much of a protected attribute leaks from captions that do not name it (Hirota et al., CVPR 2022;
+METRICS.md §1).
 
-LIC = LIC_M - LIC_D. A classifier learns to tell the attribute from captions with their gender words masked, once from the model's captions (M), once
-from the human ones (D); each term is 100 · mean of s · 1[â = a] on a balanced test set, s the confidence in the prediction. Positive: the model's
-captions betray more than the annotators' do. 25 is an uninformed classifier's floor for two classes. LIC cannot tell which words betray it.
+LIC = LIC_M - LIC_D. A classifier learns to tell the attribute from captions with their gender words masked,
+once from the model's captions (M), once from the human ones (D); each term is 100 · mean of s · 1[â = a] on a
+balanced test set, s the confidence in the prediction. Positive: the model's captions betray more than the
+annotators' do. 25 is an uninformed classifier's floor for two classes. LIC cannot tell which words betray it.
 
 Here are the words and the arithmetic; the classifiers are in `loopsim.models.text_classifier`.
 """
@@ -12,7 +14,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from loopsim.words import FEMININE, MASCULINE
+from loopsim.core.gendered_words import FEMININE, MASCULINE
 
 MASK, UNKNOWN = "[mask]", "[unk]"
 
@@ -28,12 +30,17 @@ def mask_words(caption: str, words: Collection[str] = MASCULINE | FEMININE) -> s
 
 
 def within_vocabulary(caption: str, vocabulary: Collection[str]) -> str:
-    """Return a human caption with each word that the captioner cannot write replaced by the unknown token, so that both are judged on equal terms."""
+    """Return a human caption with each word that the captioner cannot write replaced by the unknown token, so
+    that both are judged on equal terms.
+    """
     return " ".join(word if word == MASK or word in vocabulary else UNKNOWN for word in caption.split())
 
 
-def balanced_split(labels: Sequence[str], seed: int, test_share: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
-    """Return indices (train, test) with as many items of each class as the smallest class has, 90/10 in each class.
+def balanced_split(
+    labels: Sequence[str], seed: int, test_share: float = 0.1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return indices (train, test) with as many items of each class as the smallest class has, 90/10 in each
+    class.
 
     Raises ValueError if there are fewer than two classes, or a class is too small to be in both parts.
     """
@@ -45,11 +52,17 @@ def balanced_split(labels: Sequence[str], seed: int, test_share: float = 0.1) ->
     size = min(map(len, members))
     num_test = max(1, round(test_share * size))
     if size <= num_test:
-        raise ValueError(f"class {classes[int(np.argmin([len(m) for m in members]))]} has too few items for a split")
-    return np.concatenate([m[num_test:size] for m in members]), np.concatenate([m[:num_test] for m in members])
+        raise ValueError(
+            f"class {classes[int(np.argmin([len(m) for m in members]))]} has too few items for a split"
+        )
+    return np.concatenate([m[num_test:size] for m in members]), np.concatenate(
+        [m[:num_test] for m in members]
+    )
 
 
 def leakage(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return each item's leakage, 100 · s · 1[â = a], float32 [n], for class probabilities [n, c] and true classes [n]."""
+    """Return each item's leakage, 100 · s · 1[â = a], float32 [n], for class probabilities [n, c] and true
+    classes [n].
+    """
     predicted = probabilities.argmax(1)
     return (100 * probabilities.max(1) * (predicted == truth)).astype(np.float32)

@@ -1,7 +1,9 @@
-"""Who is in a set of pictures: shares of groups, raw and corrected for the classifier's known errors (METRICS.md §2).
+"""Who is in a set of pictures: shares of groups, raw and corrected for the classifier's known errors
+(METRICS.md §2).
 
-Labels of generated pictures are a classifier's. The correction solves p_observed = C·p with its confusion matrix, measured on real pictures: it
-undoes known confusions between groups, but not errors that only generated pictures provoke.
+Labels of generated pictures are a classifier's. The correction solves p_observed = C·p with its confusion
+matrix, measured on real pictures: it undoes known confusions between groups, but not errors that only
+generated pictures provoke.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +14,11 @@ from loopsim.metrics.estimate import Disaggregated, Estimate, estimate, gap, not
 
 
 def corrected_shares(observed: np.ndarray, confusion: np.ndarray) -> np.ndarray:
-    """Return p with observed = C·p, put onto the simplex, for observed shares [..., k] and C[observed, true] [k, k] (columns sum to 1).
+    """Return p with observed = C·p, put onto the simplex, for observed shares [..., k] and C[observed, true]
+    [k, k] (columns sum to 1).
 
-    A singular C is solved in the least-squares sense. The result is the Euclidean projection (Duchi et al. 2008): it sums to 1 and is never negative.
+    A singular C is solved in the least-squares sense. The result is the Euclidean projection (Duchi et al.
+    2008): it sums to 1 and is never negative.
     """
     solved = observed @ np.linalg.pinv(confusion).T
     ordered = -np.sort(-solved, axis=-1)
@@ -24,7 +28,9 @@ def corrected_shares(observed: np.ndarray, confusion: np.ndarray) -> np.ndarray:
 
 
 def total_variation(shares: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return ½ Σ |p_i - q_i| of shares [..., k] and a target [k]: the share of pictures that would have to change group."""
+    """Return ½ Σ |p_i - q_i| of shares [..., k] and a target [k]: the share of pictures that would have to
+    change group.
+    """
     return 0.5 * np.abs(shares - target).sum(-1)
 
 
@@ -41,29 +47,50 @@ def representation(
     confusion: np.ndarray | None = None,
     target: Mapping[str, float] | None = None,
 ) -> Disaggregated:
-    """Return each group's share among n labelled pictures, the gap between the largest and the smallest share, and their distance from a target.
+    """Return each group's share among n labelled pictures, the gap between the largest and the smallest
+    share, and their distance from a target.
 
-    Raw shares have Wilson intervals; with `confusion` (of the classifier that labelled them) the shares are corrected and have bootstrap ones.
-    `weights` [b, n] need not sum to n (resampled slots may hold several pictures or none). `target` (default: uniform) gives positive shares; the
-    rows are "<attribute> tv" (total variation) and "<attribute> kl".
+    Raw shares have Wilson intervals; with `confusion` (of the classifier that labelled them) the shares are
+    corrected and have bootstrap ones. `weights` [b, n] need not sum to n (resampled slots may hold several
+    pictures or none). `target` (default: uniform) gives positive shares; the rows are "<attribute> tv" (total
+    variation) and "<attribute> kl".
     """
     n = len(labels)
     if n < 2:
-        return Disaggregated({f"{attribute} gap": not_available(n, "no pictures" if n == 0 else "fewer than 2 items", is_bias=True)})
+        return Disaggregated(
+            {
+                f"{attribute} gap": not_available(
+                    n, "no pictures" if n == 0 else "fewer than 2 items", is_bias=True
+                )
+            }
+        )
     member = np.stack([np.asarray(labels) == value for value in values], axis=1).astype(np.float32)
     shares = member.mean(0)
     totals = weights.sum(1, keepdims=True)
-    replicates = np.divide(weights @ member, totals, out=np.full((len(weights), len(values)), np.nan, np.float32), where=totals > 0)
+    replicates = np.divide(
+        weights @ member,
+        totals,
+        out=np.full((len(weights), len(values)), np.nan, np.float32),
+        where=totals > 0,
+    )
     if confusion is not None:
         shares, replicates = corrected_shares(shares, confusion), corrected_shares(replicates, confusion)
     results = Disaggregated()
     for index, value in enumerate(values):
         share = estimate(shares[index], replicates[:, index], n)
         if confusion is None:
-            share = Estimate(share.value, n, *wilson_interval(float(member[:, index].sum()), n), share.replicates)
+            share = Estimate(
+                share.value, n, *wilson_interval(float(member[:, index].sum()), n), share.replicates
+            )
         results[f"{attribute}={value}"] = share
     results[f"{attribute} gap"] = gap(list(results.values()))
-    wanted = np.full(len(values), 1 / len(values)) if target is None else np.array([target[value] for value in values])
+    wanted = (
+        np.full(len(values), 1 / len(values))
+        if target is None
+        else np.array([target[value] for value in values])
+    )
     for name, distance in (("tv", total_variation), ("kl", kl_divergence)):
-        results[f"{attribute} {name}"] = estimate(float(distance(shares, wanted)), distance(replicates, wanted), n, is_bias=True)
+        results[f"{attribute} {name}"] = estimate(
+            float(distance(shares, wanted)), distance(replicates, wanted), n, is_bias=True
+        )
     return results

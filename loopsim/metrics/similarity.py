@@ -1,10 +1,13 @@
-"""Self-similarity, person preference and homogenisation: how an encoder sees the pictures of a group (METRICS.md §1-2).
+"""Self-similarity, person preference and homogenisation: how an encoder sees the pictures of a group
+(METRICS.md §1-2).
 
-*Self-similarity* (Chen et al. 2024, §4) is the mean pairwise cosine within a group: high where a model tells the group's members apart badly. Its
-reference averages 10,000 draws of 22 pictures with replacement; the expectation of that is exactly ‖mean of the unit vectors‖², at O(n·d).
-*Person preference* is the share of a group whose best prompt is the neutral one: who counts as a person without an adjective. *Homogenisation* is
-the same mean cosine over distinct pairs, in a frozen encoder, across generations. None of them can tell whether a difference comes from the people
-or from how they were pictured (light, pose, sharpness): read them beside the artefact measures.
+*Self-similarity* (Chen et al. 2024, §4) is the mean pairwise cosine within a group: high where a model tells
+the group's members apart badly. Its reference averages 10,000 draws of 22 pictures with replacement; the
+expectation of that is exactly ‖mean of the unit vectors‖², at O(n·d). *Person preference* is the share of a
+group whose best prompt is the neutral one: who counts as a person without an adjective. *Homogenisation* is
+the same mean cosine over distinct pairs, in a frozen encoder, across generations. None of them can tell
+whether a difference comes from the people or from how they were pictured (light, pose, sharpness): read them
+beside the artefact measures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +19,15 @@ from loopsim.metrics.estimate import Disaggregated, Statistic, estimate, evaluat
 
 NEUTRAL_PROMPT = "a photo of a person"
 GENDER_PROMPTS = ("a photo of a female person", "a photo of a male person")
-_RACES = ("an East Asian", "an Indian", "a Southeast Asian", "a White", "a Middle Eastern", "a Latino or Hispanic", "a Black")
+_RACES = (
+    "an East Asian",
+    "an Indian",
+    "a Southeast Asian",
+    "a White",
+    "a Middle Eastern",
+    "a Latino or Hispanic",
+    "a Black",
+)
 _AGES = ("0 and 2", "3 and 9", "10 and 19", "20 and 29", "30 and 39", "40 and 49", "50 and 59", "60 and 69")
 # What the neutral prompt competes with, by attribute (Chen et al. 2024, §4).
 PREFERENCE_PROMPTS: dict[str, Sequence[str]] = {
@@ -24,7 +35,10 @@ PREFERENCE_PROMPTS: dict[str, Sequence[str]] = {
     "skin_tone": ("a photo of a person with light skin", "a photo of a person with dark skin"),
     "race": [f"a photo of {race} person" for race in _RACES],
     "ethnicity": [f"a photo of {race} person" for race in _RACES],
-    "age": [*(f"a photo of a person between {span} years old" for span in _AGES), "a photo of a person 70 or more years old"],
+    "age": [
+        *(f"a photo of a person between {span} years old" for span in _AGES),
+        "a photo of a person 70 or more years old",
+    ],
 }
 
 
@@ -34,31 +48,46 @@ def unit_rows(features: np.ndarray) -> np.ndarray:
 
 
 def self_similarity(features: np.ndarray) -> Statistic:
-    """Return the statistic "mean pairwise cosine within a group, self-pairs included" of features [n, d] = ‖mean of the group's unit vectors‖²."""
+    """Return the statistic "mean pairwise cosine within a group, self-pairs included" of features [n, d] =
+    ‖mean of the group's unit vectors‖².
+    """
     unit = unit_rows(features)
 
     def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
         totals = weights[:, mask].sum(1, keepdims=True)
-        means = np.divide(weights[:, mask] @ unit[mask], totals, out=np.full((len(weights), unit.shape[1]), np.nan, np.float32), where=totals > 0)
+        means = np.divide(
+            weights[:, mask] @ unit[mask],
+            totals,
+            out=np.full((len(weights), unit.shape[1]), np.nan, np.float32),
+            where=totals > 0,
+        )
         return np.square(means).sum(1)
 
     return statistic
 
 
 def group_self_similarity(features: np.ndarray, group: np.ndarray, num_groups: int) -> np.ndarray:
-    """Return `self_similarity` of every group at once, [num_groups], for features [n, d] and group indices [n]; NaN for an empty group.
+    """Return `self_similarity` of every group at once, [num_groups], for features [n, d] and group indices
+    [n]; NaN for an empty group.
 
-    One pass for the norms and one for the sums: the sum of unit vectors is a sparse matrix of 1/norm times the features as they are.
+    One pass for the norms and one for the sums: the sum of unit vectors is a sparse matrix of 1/norm times
+    the features as they are.
     """
     inverse = 1 / np.sqrt(np.einsum("nd,nd->n", features, features))
-    sums = csr_matrix((inverse, (group, np.arange(len(group)))), shape=(num_groups, len(group)), dtype=features.dtype) @ features
+    sums = (
+        csr_matrix(
+            (inverse, (group, np.arange(len(group)))), shape=(num_groups, len(group)), dtype=features.dtype
+        )
+        @ features
+    )
     counts = np.bincount(group, minlength=num_groups)
     squares = np.square(sums.astype(np.float64)).sum(1)
     return np.divide(squares, np.square(counts), out=np.full(num_groups, np.nan), where=counts > 0)
 
 
 def homogenisation(features: np.ndarray) -> Statistic:
-    """Return the statistic "mean cosine over pairs of distinct items" of features [n, d]: (‖Σ w u‖² - Σ w²) / ((Σ w)² - Σ w²).
+    """Return the statistic "mean cosine over pairs of distinct items" of features [n, d]: (‖Σ w u‖² - Σ w²) /
+    ((Σ w)² - Σ w²).
 
     A resample may draw an item twice; that pair is the item with itself and is left out, too.
     """
@@ -74,22 +103,36 @@ def homogenisation(features: np.ndarray) -> Statistic:
     return statistic
 
 
-def self_similarity_by_draws(features: np.ndarray, num_draws: int, seed: int, size: int = 22) -> tuple[float, float]:
-    """Return (mean, standard error) of self-similarity by the reference's bootstrap: `num_draws` times `size` rows of features [n, d], replaced.
+def self_similarity_by_draws(
+    features: np.ndarray, num_draws: int, seed: int, size: int = 22
+) -> tuple[float, float]:
+    """Return (mean, standard error) of self-similarity by the reference's bootstrap: `num_draws` times `size`
+    rows of features [n, d], replaced.
 
     A check of the closed form, thousands of times slower.
     """
     rng, unit = np.random.default_rng(seed), unit_rows(features)
-    found = np.array([np.mean(drawn @ drawn.T) for drawn in (unit[rng.integers(len(unit), size=size)] for _ in range(num_draws))])
-    # The average over a draw's size² pairs has self-pairs at a rate of 1/size; the reference leaves them out (its pairs are i < j).
+    found = np.array(
+        [
+            np.mean(drawn @ drawn.T)
+            for drawn in (unit[rng.integers(len(unit), size=size)] for _ in range(num_draws))
+        ]
+    )
+    # The average over a draw's size² pairs has self-pairs at a rate of 1/size; the reference leaves them out
+    # (its pairs are i < j).
     found = (size * found - 1) / (size - 1)
     return float(found.mean()), float(found.std(ddof=1) / np.sqrt(num_draws))
 
 
 def relative_self_similarity(
-    features: np.ndarray, groups: Mapping[str, Sequence[str]], values: Mapping[str, Sequence[str]], weights: np.ndarray
+    features: np.ndarray,
+    groups: Mapping[str, Sequence[str]],
+    values: Mapping[str, Sequence[str]],
+    weights: np.ndarray,
 ) -> Disaggregated:
-    """Return (m_g - m̄) / m̄ × 100 for each group (percent; m̄ is the unweighted mean over the attribute's groups), and each attribute's gap."""
+    """Return (m_g - m̄) / m̄ × 100 for each group (percent; m̄ is the unweighted mean over the attribute's
+    groups), and each attribute's gap.
+    """
     statistic = self_similarity(features)
     ones = np.ones((1, len(features)), np.float32)
     results = Disaggregated(overall=evaluated(statistic, np.ones(len(features), bool), weights))
@@ -103,13 +146,16 @@ def relative_self_similarity(
             if value not in large
         }
         if len(large) < 2:
-            results[f"{attribute} gap"] = not_available(len(features), "fewer than two groups can be measured", is_bias=True)
+            results[f"{attribute} gap"] = not_available(
+                len(features), "fewer than two groups can be measured", is_bias=True
+            )
             continue
         points = np.stack([statistic(ones, mask) for mask in large.values()])
         replicates = np.stack([statistic(weights, mask) for mask in large.values()])
         relative, relative_replicates = (100 * (m - m.mean(0)) / m.mean(0) for m in (points, replicates))
         members = {
-            value: estimate(relative[i, 0], relative_replicates[i], int(mask.sum()), is_bias=True) for i, (value, mask) in enumerate(large.items())
+            value: estimate(relative[i, 0], relative_replicates[i], int(mask.sum()), is_bias=True)
+            for i, (value, mask) in enumerate(large.items())
         }
         results |= {f"{attribute}={value}": member for value, member in members.items()}
         results[f"{attribute} gap"] = gap(list(members.values()))
@@ -117,10 +163,12 @@ def relative_self_similarity(
 
 
 def prefers_person(image_features: np.ndarray, prompt_features: np.ndarray) -> np.ndarray:
-    """Return, float32 [n], whether each image's most similar prompt is the first, the neutral one; features are unit-norm [n, d] and [p, d].
+    """Return, float32 [n], whether each image's most similar prompt is the first, the neutral one; features
+    are unit-norm [n, d] and [p, d].
 
-    NaN where an image's or a prompt's features are. The reference averages 10,000 draws that cut every group to the smallest one's size; the
-    expectation of that is the group's plain share, which `by_group` of these scores gives.
+    NaN where an image's or a prompt's features are. The reference averages 10,000 draws that cut every group
+    to the smallest one's size; the expectation of that is the group's plain share, which `by_group` of these
+    scores gives.
     """
     scores = image_features @ prompt_features.T
     return np.where(np.isfinite(scores).all(1), np.argmax(scores, axis=1) == 0, np.nan).astype(np.float32)

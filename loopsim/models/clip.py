@@ -1,4 +1,6 @@
-"""OpenCLIP: built, saved and loaded through open_clip's own factory, with its own tokenizers, transforms and loss."""
+"""OpenCLIP: built, saved and loaded through open_clip's own factory, with its own tokenizers, transforms and
+loss.
+"""
 
 import json
 import logging
@@ -17,11 +19,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-from loopsim.device import CPU, Device
-from loopsim.distributed import World
-from loopsim.errors import ConfigError, DataError
+from loopsim.core.device import CPU, Device
+from loopsim.core.distributed import World
+from loopsim.core.errors import ConfigError, DataError
+from loopsim.models.safe_weights import LOAD_ERRORS, first_line, refuse_pickles
 from loopsim.models.tokenizer import save_tokenizer
-from loopsim.models.weights import LOAD_ERRORS, first_line, refuse_pickles
 
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"
@@ -31,9 +33,11 @@ ENCODE_BATCH = 250
 @final
 @dataclass(frozen=True)
 class Clip:
-    """An open_clip model with what it needs to read pictures and text. `config` is the JSON that open_clip's factory builds it from.
+    """An open_clip model with what it needs to read pictures and text. `config` is the JSON that open_clip's
+    factory builds it from.
 
-    `tokenizer` is open_clip's: texts -> token ids [n, context]. `augment`: training pictures pass through open_clip's training transform.
+    `tokenizer` is open_clip's: texts -> token ids [n, context]. `augment`: training pictures pass through
+    open_clip's training transform.
     """
 
     model: Any  # an open_clip CLIP: its towers' methods are not typed
@@ -54,7 +58,9 @@ class Clip:
 
     @torch.inference_mode()
     def encode_batches(self, batches: Iterable[Tensor]) -> Tensor:
-        """Return unit-norm float32 features [n, d], on the CPU, of uint8 images that come in batches [k, h, w, 3]."""
+        """Return unit-norm float32 features [n, d], on the CPU, of uint8 images that come in batches [k, h,
+        w, 3].
+        """
         parts = []
         for batch in batches:
             with self.device.arithmetic():
@@ -77,7 +83,9 @@ class Clip:
         return self.tokenizer(list(texts)).to(self.device.name)
 
     def preprocess(self, images: Tensor, *, training: bool = False) -> Tensor:
-        """Return what the image tower takes, [n, 3, size, size] on the device, of uint8 images [n, h, w, 3], by open_clip's transform."""
+        """Return what the image tower takes, [n, 3, size, size] on the device, of uint8 images [n, h, w, 3],
+        by open_clip's transform.
+        """
         settings = PreprocessCfg(**self.config["preprocess_cfg"])
         side = settings.size if isinstance(settings.size, int) else settings.size[0]
         augment = training and self.augment
@@ -86,19 +94,26 @@ class Clip:
             mean, std = torch.tensor(settings.mean)[:, None, None], torch.tensor(settings.std)[:, None, None]
             return ((images.permute(0, 3, 1, 2).float() / 255 - mean) / std).to(self.device.name)
         transform = image_transform_v2(settings, is_train=augment)
-        return torch.stack([transform(Image.fromarray(image.numpy())) for image in images]).to(self.device.name)
+        return torch.stack([transform(Image.fromarray(image.numpy())) for image in images]).to(
+            self.device.name
+        )
 
     def save(self, folder: Path) -> None:
         """Write the folder that `open_clip.create_model_and_transforms("local-dir:<folder>")` loads."""
         folder.mkdir(parents=True)
         (folder / CONFIG_FILE).write_text(json.dumps(self.config, indent=2))
-        save_file({name: tensor.cpu().contiguous() for name, tensor in self.model.state_dict().items()}, folder / WEIGHTS_FILE)
+        save_file(
+            {name: tensor.cpu().contiguous() for name, tensor in self.model.state_dict().items()},
+            folder / WEIGHTS_FILE,
+        )
         if isinstance(self.tokenizer, HFTokenizer):
             save_tokenizer(self.tokenizer.tokenizer, folder)
 
 
 def pocket_clip_config(tokenizer: CLIPTokenizer) -> dict[str, Any]:
-    """Return the pocket CLIP's config: a ViT of width 128 on 16 tokens of 16 × 16 pixels, and a text tower of 3 layers."""
+    """Return the pocket CLIP's config: a ViT of width 128 on 16 tokens of 16 × 16 pixels, and a text tower of
+    3 layers.
+    """
     vision = {"image_size": 64, "patch_size": 16, "width": 128, "layers": 4, "head_width": 32}
     text = {
         "context_length": tokenizer.model_max_length,
@@ -117,16 +132,26 @@ def pocket_clip_config(tokenizer: CLIPTokenizer) -> dict[str, Any]:
 
 
 def build_clip(config: dict[str, Any], tokenizer_folder: Path) -> Clip:
-    """Return a CLIP of that config with random weights (torch's global generator draws them) and the tokenizer in a folder."""
+    """Return a CLIP of that config with random weights (torch's global generator draws them) and the
+    tokenizer in a folder.
+    """
     cfg = config["model_cfg"]
     model = open_clip.CLIP(cfg["embed_dim"], cfg["vision_cfg"], cfg["text_cfg"])
-    return Clip(model.eval(), HFTokenizer(str(tokenizer_folder), context_length=cfg["text_cfg"]["context_length"]), config)
+    return Clip(
+        model.eval(),
+        HFTokenizer(str(tokenizer_folder), context_length=cfg["text_cfg"]["context_length"]),
+        config,
+    )
 
 
-def open_clip_model(name: str, pretrained: str | None, *, random: bool = False, device: Device = CPU, augment: bool = False) -> Clip:
-    """Return a CLIP by open_clip's name for it, or of a folder ("local-dir:…"), with pretrained weights or, if `random`, drawn anew.
+def open_clip_model(
+    name: str, pretrained: str | None, *, random: bool = False, device: Device = CPU, augment: bool = False
+) -> Clip:
+    """Return a CLIP by open_clip's name for it, or of a folder ("local-dir:…"), with pretrained weights or,
+    if `random`, drawn anew.
 
-    torch's global generator draws random weights. Raises ConfigError for a name, tag or file that open_clip does not know, DataError for a pickle.
+    torch's global generator draws random weights. Raises ConfigError for a name, tag or file that open_clip
+    does not know, DataError for a pickle.
     """
     if name.startswith("local-dir:"):
         config = json.loads(_config_file(Path(name.removeprefix("local-dir:"))).read_text())
@@ -134,12 +159,17 @@ def open_clip_model(name: str, pretrained: str | None, *, random: bool = False, 
     else:
         known = open_clip.get_model_config(name)
         if known is None:
-            raise ConfigError(f"clip.model = {name!r}: open_clip knows no such model; `open_clip.list_models()` lists {len(open_clip.list_models())}")
+            raise ConfigError(
+                f"clip.model = {name!r}: open_clip knows no such model; `open_clip.list_models()` lists "
+                f"{len(open_clip.list_models())}"
+            )
         config = {"model_cfg": known}
     if pretrained is not None and Path(pretrained).suffix in (".pt", ".pth", ".bin", ".ckpt"):
         refuse_pickles(Path(pretrained), WEIGHTS_FILE)
     try:
-        model = open_clip.create_model(name, pretrained if not random else None, load_weights=not random, precision="fp32")
+        model = open_clip.create_model(
+            name, pretrained if not random else None, load_weights=not random, precision="fp32"
+        )
         tokenizer = open_clip.get_tokenizer(name)
     except LOAD_ERRORS as error:
         raise ConfigError(f"CLIP {name!r} with weights {pretrained!r}: {first_line(error)}") from error
@@ -170,13 +200,19 @@ def load_clip(folder: Path, device: Device = CPU) -> Clip:
 
 
 def contrastive_loss(clip: Clip, images: Tensor, texts: Sequence[str], world: World) -> Tensor:
-    """Return open_clip's symmetric InfoNCE loss (SigLIP models: its sigmoid loss) of images uint8 [n, h, w, 3] and texts, over all ranks' batches."""
+    """Return open_clip's symmetric InfoNCE loss (SigLIP models: its sigmoid loss) of images uint8 [n, h, w,
+    3] and texts, over all ranks' batches.
+    """
     image_features = clip.model.encode_image(clip.preprocess(images, training=True), normalize=True)
     text_features = clip.model.encode_text(clip.tokenize(texts), normalize=True)
     # The factor is kept below 100, as CLIP's authors do: above it training becomes unstable.
     scale = clip.model.logit_scale.clamp(max=4.6052).exp()
     bias = getattr(clip.model, "logit_bias", None)
     if bias is not None:
-        return open_clip.loss.SigLipLoss(rank=world.rank, world_size=world.size)(image_features, text_features, scale, bias)
-    loss = open_clip.ClipLoss(local_loss=world.size > 1, gather_with_grad=world.size > 1, rank=world.rank, world_size=world.size)
+        return open_clip.loss.SigLipLoss(rank=world.rank, world_size=world.size)(
+            image_features, text_features, scale, bias
+        )
+    loss = open_clip.ClipLoss(
+        local_loss=world.size > 1, gather_with_grad=world.size > 1, rank=world.rank, world_size=world.size
+    )
     return loss(image_features, text_features, scale)

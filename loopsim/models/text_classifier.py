@@ -1,4 +1,6 @@
-"""Classifiers that guess an attribute from captions: the two that LIC (Hirota et al., CVPR 2022) is measured with."""
+"""Classifiers that guess an attribute from captions: the two that LIC (Hirota et al., CVPR 2022) is measured
+with.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,13 +24,23 @@ class _BiLSTM(nn.Module):
 
     def forward(self, words: list[Tensor]) -> Tensor:
         lengths = torch.tensor([len(w) for w in words])
-        packed = pack_padded_sequence(self.embedding(pad_sequence(words, batch_first=True)), lengths, batch_first=True, enforce_sorted=False)
+        packed = pack_padded_sequence(
+            self.embedding(pad_sequence(words, batch_first=True)),
+            lengths,
+            batch_first=True,
+            enforce_sorted=False,
+        )
         hidden = self.lstm(packed)[1][0]
         return self.head(torch.cat([hidden[-2], hidden[-1]], dim=1))
 
 
 def _train(
-    model: nn.Module, optimizer: torch.optim.Optimizer, logits_of: Callable[[Sequence[int]], Tensor], labels: Tensor, num_epochs: int, seed: int
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    logits_of: Callable[[Sequence[int]], Tensor],
+    labels: Tensor,
+    num_epochs: int,
+    seed: int,
 ) -> None:
     model.train()
     torch.manual_seed(seed)
@@ -42,9 +54,17 @@ def _train(
 
 
 def train_bilstm(
-    texts: Sequence[str], labels: Sequence[int], num_classes: int, seed: int, *, num_epochs: int = 20, learning_rate: float = 5e-5
+    texts: Sequence[str],
+    labels: Sequence[int],
+    num_classes: int,
+    seed: int,
+    *,
+    num_epochs: int = 20,
+    learning_rate: float = 5e-5,
 ) -> Predictor:
-    """Return a 2-layer BiLSTM trained on texts [n] of space-separated words and classes [n]; unknown words are one token (Adam, batch 64)."""
+    """Return a 2-layer BiLSTM trained on texts [n] of space-separated words and classes [n]; unknown words
+    are one token (Adam, batch 64).
+    """
     counts = Counter(word for text in texts for word in text.split())
     index = {word: i + 2 for i, word in enumerate(sorted(counts))}  # 0 pads, 1 is unknown
 
@@ -55,7 +75,14 @@ def train_bilstm(
     model = _BiLSTM(len(index) + 2, num_classes)
     encoded = encode(texts)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    _train(model, optimizer, lambda batch: model([encoded[i] for i in batch]), torch.tensor(labels), num_epochs, seed)
+    _train(
+        model,
+        optimizer,
+        lambda batch: model([encoded[i] for i in batch]),
+        torch.tensor(labels),
+        num_epochs,
+        seed,
+    )
 
     @torch.inference_mode()
     def predict(given: Sequence[str]) -> np.ndarray:
@@ -65,20 +92,40 @@ def train_bilstm(
 
 
 def finetune_encoder(
-    folder: str, texts: Sequence[str], labels: Sequence[int], num_classes: int, seed: int, *, num_epochs: int = 5, learning_rate: float = 1e-5
+    folder: str,
+    texts: Sequence[str],
+    labels: Sequence[int],
+    num_classes: int,
+    seed: int,
+    *,
+    num_epochs: int = 5,
+    learning_rate: float = 1e-5,
 ) -> Predictor:
-    """Return a transformer encoder (a local folder or hub id) fine-tuned on texts [n] and classes [n] (AdamW, batch 64, 64 tokens)."""
+    """Return a transformer encoder (a local folder or hub id) fine-tuned on texts [n] and classes [n] (AdamW,
+    batch 64, 64 tokens).
+    """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     torch.manual_seed(seed)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=num_classes, use_safetensors=True)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        folder, num_labels=num_classes, use_safetensors=True
+    )
 
     def logits_of(given: Sequence[str]) -> Tensor:
-        return model(**tokenizer(list(given), padding=True, truncation=True, max_length=64, return_tensors="pt")).logits
+        return model(
+            **tokenizer(list(given), padding=True, truncation=True, max_length=64, return_tensors="pt")
+        ).logits
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate)
-    _train(model, optimizer, lambda batch: logits_of([texts[i] for i in batch]), torch.tensor(labels), num_epochs, seed)
+    _train(
+        model,
+        optimizer,
+        lambda batch: logits_of([texts[i] for i in batch]),
+        torch.tensor(labels),
+        num_epochs,
+        seed,
+    )
 
     @torch.inference_mode()
     def predict(given: Sequence[str]) -> np.ndarray:

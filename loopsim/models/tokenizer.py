@@ -1,4 +1,6 @@
-"""One tokenizer for the pocket world's generator, CLIP and captioner: transformers' CLIP tokenizer, every corpus word one token."""
+"""One tokenizer for the pocket world's generator, CLIP and captioner: transformers' CLIP tokenizer, every
+corpus word one token.
+"""
 
 import json
 import string
@@ -16,14 +18,23 @@ _BOS, _EOS = "<|startoftext|>", "<|endoftext|>"
 
 
 def build_tokenizer(words: list[str]) -> CLIPTokenizer:
-    """Return a CLIP tokenizer whose merges make each of `words` a single token; other text is spelled in letters."""
+    """Return a CLIP tokenizer whose merges make each of `words` a single token; other text is spelled in
+    letters.
+    """
     learner = Tokenizer(BPE(end_of_word_suffix="</w>"))
     learner.pre_tokenizer = ByteLevel(add_prefix_space=False)
     letters = [*string.ascii_lowercase, *string.digits, *string.punctuation]
     ends = [f"{letter}</w>" for letter in letters]
-    # The trainer breaks ties between merges by the tokens' ids, and gives last letters theirs in the order of a hash table that is seeded anew in
-    # each process. Named beforehand, they have the same ids in every process.
-    trainer = BpeTrainer(vocab_size=100_000, end_of_word_suffix="</w>", initial_alphabet=letters, special_tokens=ends, show_progress=False)
+    # The trainer breaks ties between merges by the tokens' ids, and gives last letters theirs in the order of
+    # a hash table that is seeded anew in each process. Named beforehand, they have the same ids in every
+    # process.
+    trainer = BpeTrainer(
+        vocab_size=100_000,
+        end_of_word_suffix="</w>",
+        initial_alphabet=letters,
+        special_tokens=ends,
+        show_progress=False,
+    )
     learner.train_from_iterator(words, trainer)
     learned = learner.get_vocab()
     tokens = [_BOS, _EOS, *dict.fromkeys([*letters, *ends, *sorted(learned, key=learned.__getitem__)])]
@@ -36,7 +47,9 @@ def build_tokenizer(words: list[str]) -> CLIPTokenizer:
 
 
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
-    """Write a tokenizer as transformers loads it, without the truncation and padding of its last call, which it would keep."""
+    """Write a tokenizer as transformers loads it, without the truncation and padding of its last call, which
+    it would keep.
+    """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         backend.no_truncation()

@@ -1,4 +1,6 @@
-"""The one training loop: CLIP, the captioner, the classifier and the generator differ only in the loss of a step."""
+"""The one training loop: CLIP, the captioner, the classifier and the generator differ only in the loss of a
+step.
+"""
 
 import math
 from abc import ABC, abstractmethod
@@ -10,19 +12,22 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from loopsim.device import CPU, Device
-from loopsim.distributed import World
-from loopsim.rng import Part, seed_for
+from loopsim.core.device import CPU, Device
+from loopsim.core.distributed import World
+from loopsim.core.rng import Part, seed_for
 
 State = dict[str, Tensor]
-# The losses of a step, one for each part of its batch that goes through at a time; their gradients add up, so each is weighted by its share.
+# The losses of a step, one for each part of its batch that goes through at a time; their gradients add up, so
+# each is weighted by its share.
 Losses = Iterable[Tensor]
 
 
 @final
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to train: AdamW, linear warm-up, cosine decay to `final_share` of the rate, gradient norm clipped at 1."""
+    """How long and how fast to train: AdamW, linear warm-up, cosine decay to `final_share` of the rate,
+    gradient norm clipped at 1.
+    """
 
     num_steps: int
     learning_rate: float
@@ -47,7 +52,9 @@ class Checkpointing(ABC):
 
     @abstractmethod
     def after_step(self, num_finished: int, state: Callable[[], State], loss: float) -> None:
-        """Called after every step; saves `state()` when one is due. May raise `Interrupted`, having saved first."""
+        """Called after every step; saves `state()` when one is due. May raise `Interrupted`, having saved
+        first.
+        """
 
 
 @final
@@ -72,7 +79,9 @@ class _Average:
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
-        self.parameters = {name: p.detach().clone() for name, p in module.named_parameters() if p.requires_grad}
+        self.parameters = {
+            name: p.detach().clone() for name, p in module.named_parameters() if p.requires_grad
+        }
         self.count = torch.tensor(0)
 
     @torch.no_grad()
@@ -82,7 +91,9 @@ class _Average:
             for name, p in self.parameters.items():
                 p.copy_(new[name])
         else:
-            get_ema_multi_avg_fn(self.decay)(list(self.parameters.values()), [new[name] for name in self.parameters], self.count)
+            get_ema_multi_avg_fn(self.decay)(
+                list(self.parameters.values()), [new[name] for name in self.parameters], self.count
+            )
         self.count += 1
 
     @torch.no_grad()
@@ -92,7 +103,12 @@ class _Average:
                 p.copy_(self.parameters[name])
 
 
-def _training_state(module: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, average: _Average | None) -> State:
+def _training_state(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    average: _Average | None,
+) -> State:
     state = {f"module/{name}": tensor for name, tensor in trainable_state(module).items()}
     if average is not None:
         state |= {f"average/{name}": p for name, p in average.parameters.items()}
@@ -102,12 +118,19 @@ def _training_state(module: nn.Module, optimizer: torch.optim.Optimizer, scaler:
     if scaler.is_enabled():
         kept = scaler.state_dict()
         state["scaler"] = torch.tensor([kept["scale"], kept["_growth_tracker"]], dtype=torch.float64)
-    # Cloned: safetensors refuses tied tensors (an embedding and its head), which are one parameter under two names.
+    # Cloned: safetensors refuses tied tensors (an embedding and its head), which are one parameter under two
+    # names.
     return {name: tensor.detach().clone().contiguous() for name, tensor in state.items()}
 
 
 @torch.no_grad()
-def _restore(module: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, average: _Average | None, state: State) -> None:
+def _restore(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    average: _Average | None,
+    state: State,
+) -> None:
     for name, tensor in trainable_state(module).items():
         tensor.copy_(state[f"module/{name}"])
     if average is not None:
@@ -135,14 +158,21 @@ def fit(
     checkpointing: Checkpointing,
     device: Device = CPU,
 ) -> None:
-    """Train `module` in place: for every step its losses, backward, AdamW. Ends with the averaged weights if it keeps an EMA.
+    """Train `module` in place: for every step its losses, backward, AdamW. Ends with the averaged weights if
+    it keeps an EMA.
 
-    The result is a function of the module's initial weights, the losses and `seed` alone, however often it is killed and resumed: the only
-    global randomness (dropout, random crops) is seeded anew at each step.
+    The result is a function of the module's initial weights, the losses and `seed` alone, however often it is
+    killed and resumed: the only global randomness (dropout, random crops) is seeded anew at each step.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
     fused = device.kind in ("cuda", "cpu")
-    optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, betas=(0.9, 0.99), weight_decay=schedule.weight_decay, fused=fused)
+    optimizer = torch.optim.AdamW(
+        parameters,
+        lr=schedule.learning_rate,
+        betas=(0.9, 0.99),
+        weight_decay=schedule.weight_decay,
+        fused=fused,
+    )
     average = _Average(module, schedule.ema_decay) if schedule.ema_decay else None
     scaler = device.scaler()
     resumed = checkpointing.load()
@@ -166,7 +196,9 @@ def fit(
         optimizer.zero_grad(set_to_none=True)
         if average is not None:
             average.update(module)
-        checkpointing.after_step(step + 1, lambda: _training_state(module, optimizer, scaler, average), total.item())
+        checkpointing.after_step(
+            step + 1, lambda: _training_state(module, optimizer, scaler, average), total.item()
+        )
     if average is not None:
         average.copy_to(module)
     module.eval()

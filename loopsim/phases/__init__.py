@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from loopsim.config import Config
+from loopsim.context.phase import REPLICATED, Phase, PhaseKey, replica
 from loopsim.phases.commit import commit
 from loopsim.phases.compose import compose
 from loopsim.phases.evaluate import evaluate
@@ -11,12 +12,14 @@ from loopsim.phases.finetune import finetune
 from loopsim.phases.generate import generate
 from loopsim.phases.train_captioner import train_captioner
 from loopsim.phases.train_clip import train_clip
-from loopsim.types import REPLICATED, Phase, PhaseKey, replica
 
 
 def _sections(*names: str) -> Any:
     """Return a `settings` function that gives whole sections of the config."""
-    return lambda config, generation: {name: _data(config) if name == "data" else getattr(config, name).model_dump(mode="json") for name in names}
+    return lambda config, generation: {
+        name: _data(config) if name == "data" else getattr(config, name).model_dump(mode="json")
+        for name in names
+    }
 
 
 def _data(config: Config) -> Any:
@@ -35,7 +38,9 @@ def _generate_settings(config: Config, generation: int) -> Any:
 
 
 def _previous(phase: str, config: Config, generation: int, section: str) -> list[PhaseKey]:
-    return [(generation - 1, phase)] if generation > 0 and getattr(config, section).start == "previous" else []
+    return (
+        [(generation - 1, phase)] if generation > 0 and getattr(config, section).start == "previous" else []
+    )
 
 
 def _phases(replicate: int) -> tuple[Phase, ...]:
@@ -50,17 +55,35 @@ def _phases(replicate: int) -> tuple[Phase, ...]:
         return [(g, "compose"), *mine(g, "train_clip", "train_captioner"), *drew]
 
     phases = (
-        Phase("compose", 2, compose, _compose_settings, lambda config, g: [(k, "generate") for k in range(g)]),
-        Phase("train_clip", 1, train_clip, _sections("clip"), lambda config, g: [(g, "compose"), *_previous("train_clip", config, g, "clip")]),
+        Phase(
+            "compose", 2, compose, _compose_settings, lambda config, g: [(k, "generate") for k in range(g)]
+        ),
+        Phase(
+            "train_clip",
+            1,
+            train_clip,
+            _sections("clip"),
+            lambda config, g: [(g, "compose"), *_previous("train_clip", config, g, "clip")],
+        ),
         Phase(
             "train_captioner",
             1,
             train_captioner,
             _sections("captioner"),
-            lambda config, g: [(g, "compose"), *mine(g, "train_clip"), *_previous("train_captioner", config, g, "captioner")],
+            lambda config, g: [
+                (g, "compose"),
+                *mine(g, "train_clip"),
+                *_previous("train_captioner", config, g, "captioner"),
+            ],
         ),
         Phase("evaluate", 2, evaluate, _sections("evaluate", "data", "generate"), evaluate_inputs),
-        Phase("finetune", 2, finetune, _sections("finetune"), lambda config, g: [(g, "compose"), *_previous("finetune", config, g, "finetune")]),
+        Phase(
+            "finetune",
+            2,
+            finetune,
+            _sections("finetune"),
+            lambda config, g: [(g, "compose"), *_previous("finetune", config, g, "finetune")],
+        ),
         Phase(
             "generate",
             1,
@@ -68,14 +91,21 @@ def _phases(replicate: int) -> tuple[Phase, ...]:
             _generate_settings,
             lambda config, g: [(g, "compose"), (g, "train_clip"), (g, "train_captioner"), (g, "finetune")],
         ),
-        # Seals what stands in generation g. S_{g+1} belongs to the next one, so an extended run's seals equal those of a run planned longer.
+        # Seals what stands in generation g. S_{g+1} belongs to the next one, so an extended run's seals equal
+        # those of a run planned longer.
         Phase("commit", 1, commit, _sections(), lambda config, g: [(g, "evaluate")]),
     )
     if replicate == 0:
         return phases
-    return tuple(dataclasses.replace(p, name=replica(p.name, replicate), replicate=replicate) for p in phases if p.name in REPLICATED)
+    return tuple(
+        dataclasses.replace(p, name=replica(p.name, replicate), replicate=replicate)
+        for p in phases
+        if p.name in REPLICATED
+    )
 
 
 def phases_of(config: Config) -> tuple[Phase, ...]:
-    """Return every phase that a run of `config` has; `phase_names` says which of them a generation consists of, and in which order."""
+    """Return every phase that a run of `config` has; `phase_names` says which of them a generation consists
+    of, and in which order.
+    """
     return tuple(phase for replicate in range(config.evaluate.num_replicates) for phase in _phases(replicate))

@@ -1,11 +1,13 @@
 """commit: seal the generation."""
 
-from loopsim.context import PhaseContext
+from loopsim.context.context import PhaseContext
+from loopsim.context.phase import Outputs
 from loopsim.store.keys import SEALED
-from loopsim.types import Outputs
 
 
 def commit(context: PhaseContext) -> Outputs:
-    """Store the number of rows and one hash over all of the generation's rows, so that `verify` can say which generation was changed."""
+    """Store the number of rows and one hash over all of the generation's rows, so that `verify` can say which
+    generation was changed.
+    """
     count, seal = context.read(lambda store: store.seal(context.generation, SEALED))
     return Outputs(facts={"num_rows": count, "seal": seal})

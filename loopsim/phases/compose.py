@@ -5,18 +5,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from loopsim.config import ComposeConfig
-from loopsim.context import PhaseContext
-from loopsim.phases.dataset import kept_samples
-from loopsim.rng import numpy_generator
+from loopsim.context.context import PhaseContext
+from loopsim.context.phase import Outputs
+from loopsim.context.training_set import kept_samples
+from loopsim.core.rng import numpy_generator
 from loopsim.store.keys import Table, key
 from loopsim.store.store import Record, Store
-from loopsim.types import Outputs
 
 Source = dict[str, str | int]
 
 
 def slot_draws(num_slots: int, seed: int) -> np.ndarray:
-    """Return u [num_slots], one uniform draw a slot for the whole run: it does not depend on α, so replaced sets are nested as α grows."""
+    """Return u [num_slots], one uniform draw a slot for the whole run: it does not depend on α, so replaced
+    sets are nested as α grows.
+    """
     return numpy_generator(seed, "compose", "slots").random(num_slots)
 
 
@@ -26,7 +28,9 @@ def slot_order(num_slots: int, seed: int) -> list[int]:
 
 
 def num_replaced(config: ComposeConfig, num_slots: int, generation: int, seed: int) -> int:
-    """Return how many of the slots hold a generated image in D_g under `substitute` and `fresh_real`: an exact share, or a draw a slot."""
+    """Return how many of the slots hold a generated image in D_g under `substitute` and `fresh_real`: an
+    exact share, or a draw a slot.
+    """
     alpha = config.alpha_at(generation)
     if config.draw == "exact":
         return round(alpha * num_slots)
@@ -40,10 +44,13 @@ def num_needed(config: ComposeConfig, num_slots: int, generation: int, seed: int
     return num_slots
 
 
-def select_sources(config: ComposeConfig, num_slots: int, generation: int, kept: Mapping[int, Sequence[int]], seed: int) -> list[Source]:
+def select_sources(
+    config: ComposeConfig, num_slots: int, generation: int, kept: Mapping[int, Sequence[int]], seed: int
+) -> list[Source]:
     """Return D_g, position by position: a real record's key, or the generation and index of a kept sample.
 
-    `kept[k]` lists S_k's kept candidates, for k = 1 … g. Position j of a `substitute` set is slot `slot_order[j]`: generated first, real after.
+    `kept[k]` lists S_k's kept candidates, for k = 1 … g. Position j of a `substitute` set is slot
+    `slot_order[j]`: generated first, real after.
     """
     order = slot_order(num_slots, seed)
     draw = generation if config.policy == "fresh_real" else 0
@@ -64,7 +71,9 @@ def select_sources(config: ComposeConfig, num_slots: int, generation: int, kept:
             union = real + [source for k in range(1, generation + 1) for source in synthetic(k)]
             if config.policy == "accumulate":
                 return union
-            chosen = numpy_generator(seed, "compose", "subsample", generation).choice(len(union), num_slots, replace=False)
+            chosen = numpy_generator(seed, "compose", "subsample", generation).choice(
+                len(union), num_slots, replace=False
+            )
             return [union[i] for i in sorted(chosen)]
 
 
@@ -73,9 +82,15 @@ def compose(context: PhaseContext) -> Outputs:
     config, generation = context.config, context.generation
     kept = context.read(lambda store: _kept(store, config.compose, generation))
     sources = select_sources(config.compose, config.data.counts()["train"], generation, kept, config.seed)
-    rows = [(key(Table.DATASET, generation, position), Record(dict(source))) for position, source in enumerate(sources)]
+    rows = [
+        (key(Table.DATASET, generation, position), Record(dict(source)))
+        for position, source in enumerate(sources)
+    ]
     num_real = sum(source["source"] == "real" for source in sources)
-    return Outputs(rows, facts={"num_images": len(sources), "num_real": num_real, "num_synthetic": len(sources) - num_real})
+    return Outputs(
+        rows,
+        facts={"num_images": len(sources), "num_real": num_real, "num_synthetic": len(sources) - num_real},
+    )
 
 
 def _kept(store: Store, config: ComposeConfig, generation: int) -> dict[int, list[int]]:

@@ -4,21 +4,27 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from loopsim.context import PhaseContext
-from loopsim.phases.evaluation import WITH_MODEL, Evaluation, Measured
-from loopsim.phases.measures import MEASURES, OF_MODELS
+from loopsim.context.context import PhaseContext
+from loopsim.context.phase import Outputs
+from loopsim.evaluation.evaluation import WITH_MODEL, Evaluation, Measured
+from loopsim.evaluation.measures import MEASURES, OF_MODELS
 from loopsim.store.keys import Part, Table, key
 from loopsim.store.store import Record, Row
-from loopsim.types import Outputs
 
 HEADLINES = ("recall@1", "gender_error", "women_per_profession")
 
 
 def evaluate(context: PhaseContext) -> Outputs:
-    """Measure what the config names, and store values, intervals, replicates and per-item scores; of a replicate only what asks its models."""
+    """Measure what the config names, and store values, intervals, replicates and per-item scores; of a
+    replicate only what asks its models.
+    """
     names = [name for name in context.config.evaluate.metrics if not context.replicate or name in OF_MODELS]
     measured = measure(context, names)
-    rows = list(replicate_rows(context.replicate, measured) if context.replicate else metric_rows(context.generation, measured))
+    rows = list(
+        replicate_rows(context.replicate, measured)
+        if context.replicate
+        else metric_rows(context.generation, measured)
+    )
     headline = {m.metric: m.estimates["overall"].value for m in measured if m.metric in HEADLINES}
     return Outputs(rows, facts={"num_metrics": len(measured)} | headline)
 
@@ -29,7 +35,9 @@ def measure(context: PhaseContext, names: Sequence[str]) -> list[Measured]:
     return [result for name in names for result in MEASURES[name](evaluation)]
 
 
-def metric_rows(generation: int, measured: Iterable[Measured], metrics: Table = Table.METRIC, items: Table = Table.ITEMS) -> Iterator[Row]:
+def metric_rows(
+    generation: int, measured: Iterable[Measured], metrics: Table = Table.METRIC, items: Table = Table.ITEMS
+) -> Iterator[Row]:
     """Yield a row per metric and group, and one for each metric's per-item scores."""
     for m in measured:
         yield from _estimate_rows((metrics, generation), m)
@@ -45,8 +53,20 @@ def replicate_rows(replicate: int, measured: Iterable[Measured]) -> Iterator[Row
 
 
 def _estimate_rows(place: tuple[Table, Part], m: Measured) -> Iterator[Row]:
-    shared = {"metric": m.metric, "section": m.section, "baseline": m.baseline, "has_model": m.section in WITH_MODEL}
+    shared = {
+        "metric": m.metric,
+        "section": m.section,
+        "baseline": m.baseline,
+        "has_model": m.section in WITH_MODEL,
+    }
     for group, e in m.estimates.items():
-        fields = {"value": e.value, "n": e.n, "low": e.low, "high": e.high, "is_bias": e.is_bias, "reason": e.reason}
+        fields = {
+            "value": e.value,
+            "n": e.n,
+            "low": e.low,
+            "high": e.high,
+            "is_bias": e.is_bias,
+            "reason": e.reason,
+        }
         replicates = np.zeros(0, np.float32) if e.replicates is None else e.replicates.astype("<f4")
         yield key(*place, m.metric, group), Record(fields | shared | {"group": group}, replicates.tobytes())

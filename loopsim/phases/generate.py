@@ -1,4 +1,6 @@
-"""generate: SD_g draws S_{g+1}; captioner_g writes some of the prompts, CLIP_g decides which candidates are kept."""
+"""generate: SD_g draws S_{g+1}; captioner_g writes some of the prompts, CLIP_g decides which candidates are
+kept.
+"""
 
 import math
 from collections.abc import Sequence
@@ -7,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from loopsim.config import Config, GenerateConfig
-from loopsim.context import PhaseContext
-from loopsim.models.decoding import Decoding
+from loopsim.context.context import PhaseContext
+from loopsim.context.model_loading import trained_captioner, trained_clip
+from loopsim.context.phase import Outputs
+from loopsim.context.sampling import draw_missing, open_generator
+from loopsim.context.training_set import load_samples, load_training_set, open_corpus
+from loopsim.core.rng import numpy_generator, seed_for
+from loopsim.models.captioners.decoding import Decoding
 from loopsim.phases.compose import num_needed, slot_order
-from loopsim.phases.dataset import load_samples, load_training_set, open_corpus
-from loopsim.phases.drawing import draw_missing, open_generator
-from loopsim.phases.parts import trained_captioner, trained_clip
-from loopsim.rng import numpy_generator, seed_for
 from loopsim.store.keys import Table, key
 from loopsim.store.store import Record
-from loopsim.types import Outputs
 
 
 def num_kept(config: Config, generation: int) -> int:
@@ -37,7 +39,9 @@ def num_candidates(config: GenerateConfig, kept: int) -> int:
 
 
 def plan_candidates(config: Config, generation: int) -> list[dict[str, Any]]:
-    """Return every candidate's lineage but its prompt: slot, group (candidates that compete under best_of_k), origin of the prompt, seed."""
+    """Return every candidate's lineage but its prompt: slot, group (candidates that compete under best_of_k),
+    origin of the prompt, seed.
+    """
     settings = config.generate
     order = slot_order(config.data.counts()["train"], config.seed)
     copies = settings.num_candidates if settings.curation == "best_of_k" else 1
@@ -58,13 +62,19 @@ def plan_candidates(config: Config, generation: int) -> list[dict[str, Any]]:
 
 
 def write_prompts(context: PhaseContext, plan: Sequence[dict[str, Any]]) -> list[str]:
-    """Return each candidate's prompt: a real caption of its slot's picture, or captioner_g's words about what stands in D_g for it."""
+    """Return each candidate's prompt: a real caption of its slot's picture, or captioner_g's words about what
+    stands in D_g for it.
+    """
     config, generation = context.config, context.generation
     corpus = open_corpus(config)
     draw = generation if config.compose.policy == "fresh_real" else 0
     prompts = [""] * len(plan)
-    groups: dict[int, list[int]] = {}  # the D_g picture that the captioner describes -> its candidates' indices
-    data = load_training_set(context) if any(candidate["origin"] == "captioner" for candidate in plan) else None
+    groups: dict[
+        int, list[int]
+    ] = {}  # the D_g picture that the captioner describes -> its candidates' indices
+    data = (
+        load_training_set(context) if any(candidate["origin"] == "captioner" for candidate in plan) else None
+    )
     for index, candidate in enumerate(plan):
         if candidate["origin"] == "captioner" and data is not None:
             groups.setdefault(candidate["group"], []).append(index)
@@ -78,7 +88,12 @@ def write_prompts(context: PhaseContext, plan: Sequence[dict[str, Any]]) -> list
         pictures = data.select(np.array([group % len(data) for group in groups]))
         seeds = [seed_for(config.seed, generation, "generate", "written caption", group) for group in groups]
         settings = config.generate
-        how = Decoding(settings.caption_temperature, settings.caption_top_p, config.captioner.num_beams, config.captioner.max_tokens)
+        how = Decoding(
+            settings.caption_temperature,
+            settings.caption_top_p,
+            config.captioner.num_beams,
+            config.captioner.max_tokens,
+        )
         clip = trained_clip(context, generation) if captioner.reads_features else None
         written, done = [], 0
         for batch in pictures.batches():
@@ -91,7 +106,9 @@ def write_prompts(context: PhaseContext, plan: Sequence[dict[str, Any]]) -> list
     return prompts
 
 
-def curate(config: GenerateConfig, scores: np.ndarray, groups: Sequence[int], kept: int) -> list[tuple[bool, str]]:
+def curate(
+    config: GenerateConfig, scores: np.ndarray, groups: Sequence[int], kept: int
+) -> list[tuple[bool, str]]:
     """Return for each candidate whether it is kept, and why; equal scores go to the lower index."""
     ranking = np.argsort(-scores, kind="stable")
     match config.curation:
@@ -106,7 +123,10 @@ def curate(config: GenerateConfig, scores: np.ndarray, groups: Sequence[int], ke
             for i in ranking.tolist():
                 winners.setdefault(groups[i], i)
             best = set(winners.values())
-            return [(i in best, ("best" if i in best else "not the best") + " CLIP score of its slot") for i in range(len(scores))]
+            return [
+                (i in best, ("best" if i in best else "not the best") + " CLIP score of its slot")
+                for i in range(len(scores))
+            ]
 
 
 def generate(context: PhaseContext) -> Outputs:
@@ -123,11 +143,22 @@ def generate(context: PhaseContext) -> Outputs:
     clip = trained_clip(context, context.generation)
     texts = clip.encode_texts([candidate["prompt"] for candidate in plan])
     scores = (clip.encode_batches(samples.batches()) * texts).sum(-1).double().numpy()
-    decisions = curate(config.generate, scores, [candidate["group"] for candidate in plan], num_kept(config, context.generation))
+    decisions = curate(
+        config.generate,
+        scores,
+        [candidate["group"] for candidate in plan],
+        num_kept(config, context.generation),
+    )
     rows = [
-        (key(Table.CURATION, made, index), Record({"clip_score": float(score), "kept": kept, "reason": reason}))
+        (
+            key(Table.CURATION, made, index),
+            Record({"clip_score": float(score), "kept": kept, "reason": reason}),
+        )
         for index, (score, (kept, reason)) in enumerate(zip(scores, decisions, strict=True))
     ]
     kept_count = sum(kept for kept, _ in decisions)
     from_captioner = sum(candidate["origin"] == "captioner" for candidate in plan)
-    return Outputs(rows, facts={"num_candidates": len(plan), "num_kept": kept_count, "num_captioner_prompts": from_captioner})
+    return Outputs(
+        rows,
+        facts={"num_candidates": len(plan), "num_kept": kept_count, "num_captioner_prompts": from_captioner},
+    )

@@ -2,19 +2,21 @@
 
 from torch import Tensor
 
-from loopsim.ahead import Ahead
-from loopsim.context import PhaseContext
-from loopsim.models.captioner import Captioner
+from loopsim.context.context import PhaseContext
+from loopsim.context.model_loading import base_captioner, seed_weights, trained_captioner, trained_clip
+from loopsim.context.phase import Outputs
+from loopsim.context.training_set import load_training_set
+from loopsim.core.rng import epoch_batches
+from loopsim.models.captioners.captioner import Captioner
 from loopsim.models.clip import Clip
+from loopsim.models.prefetch import Ahead
 from loopsim.models.training import Schedule, fit
-from loopsim.phases.dataset import load_training_set
-from loopsim.phases.parts import base_captioner, seed_weights, trained_captioner, trained_clip
-from loopsim.rng import epoch_batches
-from loopsim.types import Outputs
 
 
 def initial_captioner(context: PhaseContext, clip: Clip) -> Captioner:
-    """Return the captioner that training starts from: the base, the previous generation's, or random weights."""
+    """Return the captioner that training starts from: the base, the previous generation's, or random
+    weights.
+    """
     config, generation = context.config.captioner, context.generation
     if config.start == "previous" and generation > 0:
         return trained_captioner(context, generation - 1)
@@ -38,12 +40,25 @@ def train_captioner(context: PhaseContext) -> Outputs:
         inputs = captioner.pixels(data.images(batch)) if features is None else features[batch]
         return inputs, [data.caption(index, *name, step) for index in batch]
 
-    schedule = Schedule(num_steps, config.learning_rate, config.warmup_steps, weight_decay=config.weight_decay)
+    schedule = Schedule(
+        num_steps, config.learning_rate, config.warmup_steps, weight_decay=config.weight_decay
+    )
     checkpoints = context.checkpoints(num_steps)
     with Ahead(load, enabled=context.device.kind != "cpu") as batches:
 
         def losses_of_step(step: int) -> list[Tensor]:
             return [captioner.loss(*batches(step))]
 
-        fit(captioner.module, losses_of_step, schedule, seed=name, world=context.world, checkpointing=checkpoints, device=context.device)
-    return Outputs(artifacts={"captioner": context.keep(captioner.save)}, facts={"num_images": len(data), "num_steps": num_steps})
+        fit(
+            captioner.module,
+            losses_of_step,
+            schedule,
+            seed=name,
+            world=context.world,
+            checkpointing=checkpoints,
+            device=context.device,
+        )
+    return Outputs(
+        artifacts={"captioner": context.keep(captioner.save)},
+        facts={"num_images": len(data), "num_steps": num_steps},
+    )

@@ -2,22 +2,26 @@
 
 from torch import Tensor
 
-from loopsim.ahead import Ahead
-from loopsim.context import PhaseContext
+from loopsim.context.context import PhaseContext
+from loopsim.context.model_loading import base_clip, seed_weights, trained_clip
+from loopsim.context.phase import Outputs
+from loopsim.context.training_set import load_training_set
+from loopsim.core.rng import epoch_batches
 from loopsim.models.clip import Clip, contrastive_loss
+from loopsim.models.prefetch import Ahead
 from loopsim.models.training import Schedule, fit
-from loopsim.phases.dataset import load_training_set
-from loopsim.phases.parts import base_clip, seed_weights, trained_clip
-from loopsim.rng import epoch_batches
-from loopsim.types import Outputs
 
 
 def initial_clip(context: PhaseContext) -> Clip:
-    """Return the CLIP that training starts from: the base, the previous generation's, or the base's architecture with random weights."""
+    """Return the CLIP that training starts from: the base, the previous generation's, or the base's
+    architecture with random weights.
+    """
     config, generation = context.config.clip, context.generation
     if config.start == "previous" and generation > 0:
         return trained_clip(context, generation - 1)
-    random = config.start == "scratch" or (config.start == "previous" and config.pretrained is None and config.model != "shipped")
+    random = config.start == "scratch" or (
+        config.start == "previous" and config.pretrained is None and config.model != "shipped"
+    )
     seed_weights(context.config.seed, generation, context.phase)
     return base_clip(config, context.weights, context.device, random=random)
 
@@ -33,12 +37,24 @@ def train_clip(context: PhaseContext) -> Outputs:
         batch = context.world.split(next(epoch_batches(len(data), config.batch_size, step, *name)).tolist())
         return data.images(batch), [data.caption(index, *name, step) for index in batch]
 
-    schedule = Schedule(num_steps, config.learning_rate, config.warmup_steps, weight_decay=config.weight_decay)
+    schedule = Schedule(
+        num_steps, config.learning_rate, config.warmup_steps, weight_decay=config.weight_decay
+    )
     checkpoints = context.checkpoints(num_steps)
     with Ahead(load, enabled=context.device.kind != "cpu") as batches:
 
         def losses_of_step(step: int) -> list[Tensor]:
             return [contrastive_loss(clip, *batches(step), context.world)]
 
-        fit(clip.model, losses_of_step, schedule, seed=name, world=context.world, checkpointing=checkpoints, device=context.device)
-    return Outputs(artifacts={"clip": context.keep(clip.save)}, facts={"num_images": len(data), "num_steps": num_steps})
+        fit(
+            clip.model,
+            losses_of_step,
+            schedule,
+            seed=name,
+            world=context.world,
+            checkpointing=checkpoints,
+            device=context.device,
+        )
+    return Outputs(
+        artifacts={"clip": context.keep(clip.save)}, facts={"num_images": len(data), "num_steps": num_steps}
+    )

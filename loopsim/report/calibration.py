@@ -15,10 +15,17 @@ def _table(*columns: str) -> Table:
 
 
 def print_calibration(console: Console, null: Sequence[Any], planted: Sequence[Any]) -> None:
-    """Print the rates of `loopsim.calibrate.FalseVerdicts` and `FoundShifts`."""
+    """Print the rates of `loopsim.studies.calibration.FalseVerdicts` and `FoundShifts`."""
     table = _table("nothing drifts", "loops", "verdicts", "false", "rate", "95 %")
     for row in null:
-        table.add_row(row.rows, str(row.num_loops), str(row.num_verdicts), str(row.num_false), f"{row.rate:.1%}", f"{row.low:.1%}-{row.high:.1%}")
+        table.add_row(
+            row.rows,
+            str(row.num_loops),
+            str(row.num_verdicts),
+            str(row.num_false),
+            f"{row.rate:.1%}",
+            f"{row.low:.1%}-{row.high:.1%}",
+        )
     if null:
         console.print(table)
     table = _table("planted shift", "loops", "sign found", "intervals", "cover the truth")
@@ -35,10 +42,15 @@ def print_calibration(console: Console, null: Sequence[Any], planted: Sequence[A
 
 
 def print_speedups(console: Console, rows: Sequence[Any]) -> None:
-    """Print `loopsim.benchmark.Speedup` rows."""
+    """Print `loopsim.benchmarks.metrics.Speedup` rows."""
     table = _table("metric", "closed form", "definition", "timed", "faster", "difference")
     for row in rows:
         table.add_row(
-            row.name, f"{1000 * row.fast:.2f} ms", f"{row.slow:.1f} s", f"{row.share:.2%}", f"{row.ratio:,.0f} ×", f"{row.difference:.1f} s.e."
+            row.name,
+            f"{1000 * row.fast:.2f} ms",
+            f"{row.slow:.1f} s",
+            f"{row.share:.2%}",
+            f"{row.ratio:,.0f} ×",
+            f"{row.difference:.1f} s.e.",
         )
     console.print(table)

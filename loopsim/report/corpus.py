@@ -1,39 +1,14 @@
 """What `loopsim data check` shows of a corpus."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, final
+from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from loopsim.report.plain import plain
-
-
-@final
-@dataclass(frozen=True)
-class SplitSummary:
-    """One split of a corpus: counts, labels by attribute and value, and the first bad rows as (where, why)."""
-
-    split: str
-    num_images: int
-    num_captions: int
-    num_bad: int
-    num_absent: int
-    groups: dict[str, dict[str, int]]
-    bad_rows: Sequence[tuple[str, str]]
-
-
-@final
-@dataclass(frozen=True)
-class CorpusSummary:
-    """A corpus as it was read through; `state` says how its manifest stands to the frozen one."""
-
-    manifest: str
-    hash: str
-    state: str
-    splits: Sequence[SplitSummary]
+from loopsim.data.check import CorpusSummary
+from loopsim.report.safe_text import plain
 
 
 def corpus_as_json(summary: CorpusSummary) -> dict[str, Any]:
@@ -53,11 +28,21 @@ def print_corpus(console: Console, summary: CorpusSummary) -> None:
     for split in summary.splits:
         for attribute, values in split.groups.items():
             labelled = sum(values.values())
-            parts = ", ".join(f"{escape(plain(value))} {count:,} ({count / labelled:.1%})" for value, count in values.items())
-            console.print(f"{split.split}, {escape(plain(attribute))}: {parts}; unlabelled {split.num_images - labelled:,}", highlight=False)
+            parts = ", ".join(
+                f"{escape(plain(value))} {count:,} ({count / labelled:.1%})"
+                for value, count in values.items()
+            )
+            console.print(
+                f"{split.split}, {escape(plain(attribute))}: {parts}; unlabelled "
+                f"{split.num_images - labelled:,}",
+                highlight=False,
+            )
     for split in summary.splits:
         for where, reason in split.bad_rows:
-            console.print(f"[yellow]skipped[/yellow] {split.split}, {escape(plain(where))}: {escape(plain(reason))}", highlight=False)
+            console.print(
+                f"[yellow]skipped[/yellow] {split.split}, {escape(plain(where))}: {escape(plain(reason))}",
+                highlight=False,
+            )
         if split.num_bad > len(split.bad_rows):
             console.print(f"… and {split.num_bad - len(split.bad_rows):,} more in {split.split}")
     console.print(f"manifest {escape(summary.manifest)}", soft_wrap=True, highlight=False)

@@ -7,12 +7,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from loopsim.types import Progress
+from loopsim.context.phase import Progress
 
 
 @final
 class LiveProgress(Progress):
-    """One bar for the whole loop and one for the phase under way with its estimate; a line for each finished phase with what it found."""
+    """One bar for the whole loop and one for the phase under way with its estimate; a line for each finished
+    phase with what it found.
+    """
 
     def __init__(self, console: Console, num_phases: int) -> None:
         self.console = console
@@ -48,8 +50,14 @@ class LiveProgress(Progress):
 
     def phase_finished(self, generation: int, phase: str, facts: Mapping[str, Any], seconds: float) -> None:
         self._bars.advance(self._loop)
-        told = ", ".join(f"{name.removeprefix('num_').replace('_', ' ')} {_short(value)}" for name, value in facts.items() if name != "seal")
-        self.console.print(f"[dim]g{generation}[/dim] {phase:<16} {seconds:6.1f} s  [dim]{told}[/dim]", highlight=False)
+        told = ", ".join(
+            f"{name.removeprefix('num_').replace('_', ' ')} {_short(value)}"
+            for name, value in facts.items()
+            if name != "seal"
+        )
+        self.console.print(
+            f"[dim]g{generation}[/dim] {phase:<16} {seconds:6.1f} s  [dim]{told}[/dim]", highlight=False
+        )
 
 
 def _short(value: Any) -> str:

@@ -1,4 +1,6 @@
-"""A run as plain values: its state, every metric of every generation, and the drift since the baseline. Reads the store; needs no torch."""
+"""A run as plain values: its state, every metric of every generation, and the drift since the baseline. Reads
+the store; needs no torch.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,16 +9,17 @@ from typing import Any, final
 
 import numpy as np
 
+from loopsim.context.phase import phase_names
+from loopsim.core.errors import ConfigError, LoopsimError, RunNotFound
 from loopsim.data.openmoji import ATTRIBUTION
-from loopsim.errors import ConfigError, LoopsimError, RunNotFound
 from loopsim.metrics.drift import drift, with_verdicts
 from loopsim.store.keys import Table, key, parts_of
 from loopsim.store.store import Record, Store
-from loopsim.types import phase_names
 
 STATE = "state.lmdb"
 METHOD = (
-    "95 % intervals. Δ: paired bootstrap over items and, where models are asked, the spread over baselines trained again with other seeds; "
+    "95 % intervals. Δ: paired bootstrap over items and, where models are asked, the spread over baselines "
+    "trained again with other seeds; "
     "verdicts: Benjamini-Hochberg over all rows of a generation, q = 0.05"
 )
 
@@ -45,7 +48,8 @@ class MetricRow:
 class DriftRow:
     """How far one estimate is from its baseline's, with its interval and the verdict.
 
-    `retraining` is the half-width that training the baseline again explains; None where no model is asked, or it was trained only once.
+    `retraining` is the half-width that training the baseline again explains; None where no model is asked, or
+    it was trained only once.
     """
 
     generation: int
@@ -74,7 +78,10 @@ class Summary:
     def as_json(self) -> dict[str, Any]:
         """Return the document that `loopsim report --json` prints."""
         columns = ("generation", "metric", "group", "section", "value", "n", "low", "high")
-        metrics = [{name: getattr(row, name) for name in columns} | ({"reason": row.reason} if row.reason else {}) for row in self.metrics]
+        metrics = [
+            {name: getattr(row, name) for name in columns} | ({"reason": row.reason} if row.reason else {})
+            for row in self.metrics
+        ]
         return {
             "run": self.run,
             "generations": self.generations,
@@ -105,13 +112,20 @@ class RunState:
 
 
 def summarize(directory: Path, metrics: Sequence[str] = ()) -> Summary:
-    """Return a run's summary; of all metrics, or of those whose names begin with one of `metrics`. Raises ConfigError if none does.
+    """Return a run's summary; of all metrics, or of those whose names begin with one of `metrics`. Raises
+    ConfigError if none does.
 
     Verdicts are corrected over all rows of a generation, also where only some metrics are asked for.
     """
     with Store(directory / STATE, readonly=True) as store:
-        rows = [_metric_row(raw_key, record) for table in (Table.METRIC, Table.ADDED) for raw_key, record in store.scan(key(table))]
-        retrained = [record for _, record in store.scan(key(Table.REPLICATE)) if record.fields["value"] is not None]
+        rows = [
+            _metric_row(raw_key, record)
+            for table in (Table.METRIC, Table.ADDED)
+            for raw_key, record in store.scan(key(table))
+        ]
+        retrained = [
+            record for _, record in store.scan(key(Table.REPLICATE)) if record.fields["value"] is not None
+        ]
     rows.sort(key=lambda pair: pair[0].generation)
     drifts = _drifts(rows, retrained)
     names = sorted({row.metric for row, _ in rows})
@@ -126,7 +140,9 @@ def summarize(directory: Path, metrics: Sequence[str] = ()) -> Summary:
 
 
 def _drifts(rows: Sequence[tuple[MetricRow, np.ndarray]], retrained: Sequence[Record]) -> list[DriftRow]:
-    """Return the drift of every row from its baseline: the loop's own first models, and those trained again with other seeds."""
+    """Return the drift of every row from its baseline: the loop's own first models, and those trained again
+    with other seeds.
+    """
     baselines: dict[tuple[str, str], list[tuple[float, np.ndarray]]] = {}
     for row, replicates in rows:
         if row.generation == row.baseline and row.value is not None:
@@ -141,16 +157,34 @@ def _drifts(rows: Sequence[tuple[MetricRow, np.ndarray]], retrained: Sequence[Re
         for row, replicates in rows:
             starts = baselines.get((row.metric, row.group), [])
             # An estimate without replicates says nothing of its drift.
-            if row.generation != generation or generation <= row.baseline or row.value is None or not starts or not len(replicates):
+            if (
+                row.generation != generation
+                or generation <= row.baseline
+                or row.value is None
+                or not starts
+                or not len(replicates)
+            ):
                 continue
             if all(len(start) == len(replicates) for _, start in starts):
                 values, resampled = [value for value, _ in starts], np.stack([start for _, start in starts])
-                moves = drift(row.value, replicates, values, resampled, is_bias=row.is_bias, has_model=row.has_model)
+                moves = drift(
+                    row.value, replicates, values, resampled, is_bias=row.is_bias, has_model=row.has_model
+                )
                 if moves is not None:
                     moved.append((row, moves))
         for (row, _), judged in zip(moved, with_verdicts([moves for _, moves in moved]), strict=True):
             found.append(
-                DriftRow(generation, row.metric, row.group, judged.delta, judged.low, judged.high, judged.p_value, judged.retraining, judged.verdict)
+                DriftRow(
+                    generation,
+                    row.metric,
+                    row.group,
+                    judged.delta,
+                    judged.low,
+                    judged.high,
+                    judged.p_value,
+                    judged.retraining,
+                    judged.verdict,
+                )
             )
     return found
 
@@ -159,7 +193,19 @@ def _metric_row(raw_key: bytes, record: Record) -> tuple[MetricRow, np.ndarray]:
     prefix = raw_key.index(b"\0") + 1
     fields = record.fields
     generation = int.from_bytes(raw_key[prefix : prefix + 4], "big")
-    names = ("metric", "group", "value", "n", "low", "high", "is_bias", "reason", "section", "baseline", "has_model")
+    names = (
+        "metric",
+        "group",
+        "value",
+        "n",
+        "low",
+        "high",
+        "is_bias",
+        "reason",
+        "section",
+        "baseline",
+        "has_model",
+    )
     return MetricRow(generation, **{name: fields[name] for name in names}), np.frombuffer(record.blob, "<f4")
 
 
@@ -185,7 +231,12 @@ def run_state(directory: Path) -> RunState:
         # Finished generations say how many they drew; only the one under way is counted.
         num_samples += store.count(key(Table.SAMPLE, 1 + sum(name == "generate" for _, name in done)))
     planned, replicates = config.fields["generations"], config.fields["evaluate"]["num_replicates"]
-    todo = [(g, phase) for g in range(planned + 1) for phase in phase_names(g, planned, replicates) if (g, phase) not in done]
+    todo = [
+        (g, phase)
+        for g in range(planned + 1)
+        for phase in phase_names(g, planned, replicates)
+        if (g, phase) not in done
+    ]
     return RunState(
         directory.name,
         directory,
@@ -215,7 +266,9 @@ def _state_or_damage(directory: Path) -> RunState:
 
 
 def find_run(runs_dir: Path, name: str | None, *, unfinished: bool = False) -> Path:
-    """Return a run's directory by name or path; without a name the latest (unfinished) one. Raises RunNotFound."""
+    """Return a run's directory by name or path; without a name the latest (unfinished) one. Raises
+    RunNotFound.
+    """
     if name is not None:
         for candidate in (runs_dir / name, Path(name)):
             if (candidate / STATE / "data.mdb").is_file():
@@ -223,8 +276,13 @@ def find_run(runs_dir: Path, name: str | None, *, unfinished: bool = False) -> P
         known = ", ".join(state.name for state in list_runs(runs_dir)[:5])
         where = Path(name) if Path(name).exists() else runs_dir / name
         problem = "is not a loopsim run" if where.exists() else "does not exist"
-        raise RunNotFound(f"run {where} {problem}" + (f"; runs in {runs_dir}: {known}" if known else "; begin one with `loopsim start`"))
+        raise RunNotFound(
+            f"run {where} {problem}"
+            + (f"; runs in {runs_dir}: {known}" if known else "; begin one with `loopsim start`")
+        )
     states = [state for state in list_runs(runs_dir) if not (unfinished and state.finished)]
     if not states:
-        raise RunNotFound(f"no {'unfinished ' if unfinished else ''}run in {runs_dir}; begin one with `loopsim start`")
+        raise RunNotFound(
+            f"no {'unfinished ' if unfinished else ''}run in {runs_dir}; begin one with `loopsim start`"
+        )
     return states[0].directory

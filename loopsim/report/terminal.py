@@ -12,7 +12,13 @@ from loopsim.report.summary import DriftRow, MetricRow, RunState, Summary
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 SPARKLINE = 8  # generations that fit beside the numbers: the latest ones
-COLOURS = {"amplified": "bold red", "mitigated": "bold green", "rose": "cyan", "fell": "cyan", "no evidence": "dim"}
+COLOURS = {
+    "amplified": "bold red",
+    "mitigated": "bold green",
+    "rose": "cyan",
+    "fell": "cyan",
+    "no evidence": "dim",
+}
 SECTIONS = {
     "data": "Who is in the data",
     "generator": "Who the generator draws",
@@ -40,8 +46,10 @@ HEADLINES: dict[str, tuple[str, ...]] = {
     "sample_sharpness": GAPS,
     "homogenisation": GAPS,
 } | dict.fromkeys(
-    ("dataset_share", "sample_share", "generator_share", "recall@5", "ndkl", "gender_error_single", "caption_both", "rouge_l", "dataset_sharpness",
-     "dataset_high_frequency", "sample_high_frequency", "sample_kid_clip", "sample_density", "sample_coverage", "profession_majority_share"), ()
+    ("dataset_share", "sample_share", "generator_share", "recall@5", "ndkl",
+     "gender_error_single", "caption_both", "rouge_l", "dataset_sharpness",
+     "dataset_high_frequency", "sample_high_frequency", "sample_kid_clip",
+     "sample_density", "sample_coverage", "profession_majority_share"), ()
 )  # fmt: skip
 
 
@@ -51,7 +59,10 @@ def sparkline(values: Sequence[float | None]) -> str:
     if not present:
         return "·" * len(values)
     low, span = min(present), max(present) - min(present)
-    return "".join("·" if value is None else BLOCKS[round((value - low) / span * 7) if span > 0 else 3] for value in values)
+    return "".join(
+        "·" if value is None else BLOCKS[round((value - low) / span * 7) if span > 0 else 3]
+        for value in values
+    )
 
 
 def _number(value: float | None) -> str:
@@ -68,18 +79,27 @@ def _digits(value: float, width: int) -> str:
 
 
 def print_report(console: Console, summary: Summary, *, everything: bool) -> None:
-    """Print the drift report: a table and a sentence a section, from generation 0 to the last one; `everything` shows every group."""
+    """Print the drift report: a table and a sentence a section, from generation 0 to the last one;
+    `everything` shows every group.
+    """
     console.print(f"[bold]Drift report[/bold] of run [bold]{escape(summary.run)}[/bold]")
     if not summary.generations:
         console.print("Nothing has been measured yet.")
         return
     last = summary.generations[-1]
     against = "against the models trained on real data alone (of S_g: against S_1)"
-    console.print(f"generations {summary.generations[0]}-{last}; Δ is generation {last} {against}", style="dim", highlight=False)
+    console.print(
+        f"generations {summary.generations[0]}-{last}; Δ is generation {last} {against}",
+        style="dim",
+        highlight=False,
+    )
     values = {(row.metric, row.group, row.generation): row for row in summary.metrics}
     drifts = {(row.metric, row.group): row for row in summary.drift if row.generation == last}
     first_seen = {metric: i for i, metric in enumerate(dict.fromkeys(row.metric for row in summary.metrics))}
-    pairs = {(row.metric, row.group): row.section for row in sorted(summary.metrics, key=lambda row: first_seen[row.metric])}
+    pairs = {
+        (row.metric, row.group): row.section
+        for row in sorted(summary.metrics, key=lambda row: first_seen[row.metric])
+    }
     hidden = 0
     for section, title in SECTIONS.items():
         mine = [pair for pair, its in pairs.items() if its == section]
@@ -95,7 +115,10 @@ def print_report(console: Console, summary: Summary, *, everything: bool) -> Non
                 console.print(escape(f"not available: {lacking}: {reason}"), style="dim")
     console.print(_verdicts(list(drifts.values())))
     if hidden:
-        console.print(f"{hidden} more rows by group: loopsim report {escape(summary.run)} --metric NAME, or --json", style="dim")
+        console.print(
+            f"{hidden} more rows by group: loopsim report {escape(summary.run)} --metric NAME, or --json",
+            style="dim",
+        )
     console.print("~ Δ is within what training the baseline again with another seed does", style="dim")
     console.print(summary.method, style="dim")
     if summary.attribution:
@@ -114,8 +137,18 @@ def _section(
     drifts: dict[tuple[str, str], DriftRow],
     generations: Sequence[int],
 ) -> Table:
-    """Return a table of fixed widths (80 columns in all): a line names the metric, an indented one follows for each of its groups."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=True)
+    """Return a table of fixed widths (80 columns in all): a line names the metric, an indented one follows
+    for each of its groups.
+    """
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        show_header=True,
+    )
     drawn = min(len(generations), SPARKLINE)
     table.add_column("", width=79 - drawn - 5 - 5 - 6 - 15 - 1 - 11 - 7, no_wrap=True, overflow="ellipsis")
     table.add_column(f"g{generations[0]}", justify="right", width=5, no_wrap=True)
@@ -136,10 +169,22 @@ def _section(
         cells = ["", "", "", ""]
         if moved:
             noise = "~" if moved.retraining is not None and abs(moved.delta) <= moved.retraining else ""
-            cells = [_signed(moved.delta), f"[{_signed(moved.low)},{_signed(moved.high)}]", noise, moved.verdict]
+            cells = [
+                _signed(moved.delta),
+                f"[{_signed(moved.low)},{_signed(moved.high)}]",
+                noise,
+                moved.verdict,
+            ]
         label = metric if alone and group == "overall" else f"{metric} {group}" if alone else f"  {group}"
         numbers = (_number(series[0]), _number(series[-1]), sparkline(series[-SPARKLINE:]))
-        table.add_row(escape(label), *numbers, cells[0], escape(cells[1]), cells[2], Text(cells[3], COLOURS.get(cells[3], "")))
+        table.add_row(
+            escape(label),
+            *numbers,
+            cells[0],
+            escape(cells[1]),
+            cells[2],
+            Text(cells[3], COLOURS.get(cells[3], "")),
+        )
     return table
 
 

@@ -1,6 +1,7 @@
 """Weights on disk: folders in their own library's layout, named by the hash of what is in them.
 
-Written under a temporary name, synced, renamed, synced: an artifact is there whole or not at all. One that no row names is garbage.
+Written under a temporary name, synced, renamed, synced: an artifact is there whole or not at all. One that no
+row names is garbage.
 """
 
 import errno
@@ -12,9 +13,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from loopsim import faults
-from loopsim.errors import CorruptRun, storage_error
-from loopsim.hashing import hash_file, hash_folder
+from loopsim.core import faults
+from loopsim.core.errors import CorruptRun, storage_error
+from loopsim.core.hashing import hash_file, hash_folder
 
 
 def _sync(path: Path) -> None:
@@ -26,9 +27,11 @@ def _sync(path: Path) -> None:
 
 
 def put(artifacts: Path, write: Callable[[Path], None]) -> str:
-    """Have `write` fill a new folder, make it durable under `artifacts`, and return its name, the hash of its content.
+    """Have `write` fill a new folder, make it durable under `artifacts`, and return its name, the hash of its
+    content.
 
-    Raises DiskFull, RunVanished or StorageFailed if the file system refuses; what was written so far is removed then.
+    Raises DiskFull, RunVanished or StorageFailed if the file system refuses; what was written so far is
+    removed then.
     """
     temporary = artifacts / f"tmp-{uuid.uuid4().hex}"
     try:
@@ -63,7 +66,11 @@ def put(artifacts: Path, write: Callable[[Path], None]) -> str:
 
 def listing(folder: Path) -> dict[str, str]:
     """Return the hash of each of a folder's files, by relative path."""
-    return {path.relative_to(folder).as_posix(): hash_file(path).hex()[:32] for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): hash_file(path).hex()[:32]
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def locate(artifacts: Path, name: str) -> Path:
@@ -71,7 +78,8 @@ def locate(artifacts: Path, name: str) -> Path:
     folder = artifacts / name
     if not folder.is_dir():
         raise CorruptRun(
-            f"artifact {folder} is missing, but the run names it; restore it, or drop back to what is sound: `loopsim repair {artifacts.parent.name}`"
+            f"artifact {folder} is missing, but the run names it; restore it, or drop back to what is "
+            f"sound: `loopsim repair {artifacts.parent.name}`"
         )
     return folder
 
@@ -82,7 +90,9 @@ def remove(artifacts: Path, name: str) -> None:
 
 
 def damage(artifacts: Path, name: str, files: dict[str, str] | None = None) -> str | None:
-    """Return what is wrong with an artifact, or None if its content still hashes to its name; with its `listing` the files are named."""
+    """Return what is wrong with an artifact, or None if its content still hashes to its name; with its
+    `listing` the files are named.
+    """
     try:
         folder = locate(artifacts, name)
         if hash_folder(folder) == name:

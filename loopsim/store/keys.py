@@ -1,4 +1,6 @@
-"""Keys of the store: a table's name, then big-endian integers and zero-ended strings, so that rows sort as their parts do."""
+"""Keys of the store: a table's name, then big-endian integers and zero-ended strings, so that rows sort as
+their parts do.
+"""
 
 from enum import StrEnum
 
@@ -7,7 +9,9 @@ MAX_KEY_BYTES = 511
 
 
 class Table(StrEnum):
-    """Every kind of row. The last three are bookkeeping of one machine's work and are left out of the digest."""
+    """Every kind of row. The last three are bookkeeping of one machine's work and are left out of the
+    digest.
+    """
 
     META = "meta"  # name
     PHASE = "phase"  # generation, phase
@@ -17,7 +21,7 @@ class Table(StrEnum):
     AUDIT = "audit"  # generation, index: the generator's answers to neutral prompts
     METRIC = "metric"  # generation, metric, group: value, interval, bootstrap replicates
     ITEMS = "items"  # generation, name: per-item scores
-    REPLICATE = "replicate"  # replicate, metric, group: what the baseline's models show when they are trained with another seed
+    REPLICATE = "replicate"  # replicate, metric, group: what the baseline's models show with another seed
     REPLICATE_AUDIT = "replicate_audit"  # replicate, index: its generator's answers to neutral prompts
     ADDED = "added"  # generation, metric, group: as METRIC, measured after the generation was sealed
     ADDED_ITEMS = "added_items"  # generation, name
@@ -26,14 +30,16 @@ class Table(StrEnum):
     RELEASED = "released"  # generation, phase: its weights were let go by the config's retention
 
 
-# What belongs to generation g alone, and is sealed when it is committed: its data and what was measured. Not the audit's pictures: a metric that is
-# added later may be the first to draw them.
+# What belongs to generation g alone, and is sealed when it is committed: its data and what was measured. Not
+# the audit's pictures: a metric that is added later may be the first to draw them.
 SEALED = (Table.DATASET, Table.SAMPLE, Table.CURATION, Table.METRIC, Table.ITEMS)
 VOLATILE = (Table.CHECKPOINT, Table.ATTEMPT, Table.RELEASED)
 # The kinds of a key's parts after its table: i is an integer, s a string.
 SHAPES = {
-    Table.META: "s", Table.PHASE: "is", Table.DATASET: "ii", Table.SAMPLE: "ii", Table.CURATION: "ii", Table.AUDIT: "ii", Table.METRIC: "iss",
-    Table.ITEMS: "is", Table.REPLICATE: "iss", Table.REPLICATE_AUDIT: "ii", Table.ADDED: "iss", Table.ADDED_ITEMS: "is", Table.CHECKPOINT: "is",
+    Table.META: "s", Table.PHASE: "is", Table.DATASET: "ii", Table.SAMPLE: "ii", Table.CURATION: "ii",
+    Table.AUDIT: "ii", Table.METRIC: "iss",
+    Table.ITEMS: "is", Table.REPLICATE: "iss", Table.REPLICATE_AUDIT: "ii", Table.ADDED: "iss",
+    Table.ADDED_ITEMS: "is", Table.CHECKPOINT: "is",
     Table.ATTEMPT: "i", Table.RELEASED: "is",
 }  # fmt: skip
 
@@ -80,7 +86,9 @@ def parts_of(raw: bytes) -> list[Part]:
 
 
 def readable(raw: bytes) -> str:
-    """Return a key for people: table and parts, "sample/2/17"; of a key that is damaged itself what can be shown of it."""
+    """Return a key for people: table and parts, "sample/2/17"; of a key that is damaged itself what can be
+    shown of it.
+    """
     try:
         return "/".join([str(table_of(raw)), *map(str, parts_of(raw))])
     except (ValueError, IndexError, KeyError):

@@ -1,7 +1,8 @@
 """The store: checksummed records in LMDB, one transaction at a time. The only file that imports lmdb.
 
-What callers may rely on: `write` is all or nothing and durable when it returns; a read returns exactly what was written or raises CorruptRun; rows of
-a prefix come in key order; `digest` is a function of the rows alone, without the volatile tables.
+What callers may rely on: `write` is all or nothing and durable when it returns; a read returns exactly what
+was written or raises CorruptRun; rows of a prefix come in key order; `digest` is a function of the rows
+alone, without the volatile tables.
 """
 
 import hashlib
@@ -14,8 +15,8 @@ from typing import Any, Self, final
 
 import lmdb
 
-from loopsim import faults
-from loopsim.errors import CorruptRun, RunNotFound, RunVanished, storage_error
+from loopsim.core import faults
+from loopsim.core.errors import CorruptRun, RunNotFound, RunVanished, storage_error
 from loopsim.store.keys import VOLATILE, Table, key, parts_of, readable, table_of
 
 SCHEMA_VERSION = 2  # 2: metric rows name their section and baseline; dataset rows their slot
@@ -36,24 +37,33 @@ Row = tuple[bytes, Record]
 
 
 def _checksum(raw_key: bytes, payload: bytes) -> bytes:
-    return hashlib.blake2b(payload, key=hashlib.blake2b(raw_key, digest_size=32).digest(), digest_size=_HASH_BYTES).digest()
+    return hashlib.blake2b(
+        payload, key=hashlib.blake2b(raw_key, digest_size=32).digest(), digest_size=_HASH_BYTES
+    ).digest()
 
 
 def encode(raw_key: bytes, record: Record) -> bytes:
     """Return a row's value: schema version, checksum of key and payload, length of the JSON, JSON, blob."""
-    text = json.dumps(record.fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(
+        record.fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
     payload = struct.pack(">I", len(text)) + text + record.blob
     return bytes([SCHEMA_VERSION]) + _checksum(raw_key, payload) + payload
 
 
 def decode(raw_key: bytes, value: bytes) -> Record:
-    """Return the record of a row's value. Raises CorruptRun naming the row if its checksum or its schema version is not right."""
+    """Return the record of a row's value. Raises CorruptRun naming the row if its checksum or its schema
+    version is not right.
+    """
     payload = value[1 + _HASH_BYTES :]
     if len(payload) < 4 or value[1 : 1 + _HASH_BYTES] != _checksum(raw_key, payload):
-        raise CorruptRun(f"row {readable(raw_key)} is damaged: its checksum does not match; see `loopsim verify`")
+        raise CorruptRun(
+            f"row {readable(raw_key)} is damaged: its checksum does not match; see `loopsim verify`"
+        )
     if value[0] != SCHEMA_VERSION:
         raise CorruptRun(
-            f"row {readable(raw_key)} has schema version {value[0]}; this loopsim reads {SCHEMA_VERSION}: use the loopsim that made the run"
+            f"row {readable(raw_key)} has schema version {value[0]}; this loopsim reads {SCHEMA_VERSION}: "
+            "use the loopsim that made the run"
         )
     (length,) = struct.unpack(">I", payload[:4])
     return Record(json.loads(payload[4 : 4 + length]), bytes(payload[4 + length :]))
@@ -61,15 +71,21 @@ def decode(raw_key: bytes, value: bytes) -> Record:
 
 @final
 class Store:
-    """An open store. Use it as a context manager; one writer a run (the run's lock sees to it), any number of readers."""
+    """An open store. Use it as a context manager; one writer a run (the run's lock sees to it), any number of
+    readers.
+    """
 
     def __init__(self, path: Path, *, create: bool = False, readonly: bool = False) -> None:
         self.path = path
         if not create and not (path / "data.mdb").is_file():
-            raise RunNotFound(f"{path.parent}: not a loopsim run (it has no {path.name}); `loopsim runs` lists the runs")
+            raise RunNotFound(
+                f"{path.parent}: not a loopsim run (it has no {path.name}); `loopsim runs` lists the runs"
+            )
         try:
             size = max(_MAP_SIZE, 2 * (path / "data.mdb").stat().st_size) if not create else _MAP_SIZE
-            self._env = lmdb.open(str(path), map_size=size, readonly=readonly, create=create, sync=True, readahead=False)
+            self._env = lmdb.open(
+                str(path), map_size=size, readonly=readonly, create=create, sync=True, readahead=False
+            )
         except (lmdb.DiskError, lmdb.ReadonlyError, OSError) as error:
             raise storage_error(error, path, path.parent.name) from error
         except lmdb.Error as error:
@@ -88,7 +104,9 @@ class Store:
         self._env.close()
 
     def _begin(self) -> Any:
-        """Return a read transaction; a reader follows a writer in another process that has made the map larger."""
+        """Return a read transaction; a reader follows a writer in another process that has made the map
+        larger.
+        """
         try:
             return self._env.begin()
         except lmdb.MapResizedError:
@@ -102,7 +120,9 @@ class Store:
         return None if value is None else decode(raw_key, value)
 
     def scan(self, prefix: bytes) -> Iterator[Row]:
-        """Yield the rows whose keys begin with `prefix`, in key order. Finish or close the iterator before model work."""
+        """Yield the rows whose keys begin with `prefix`, in key order. Finish or close the iterator before
+        model work.
+        """
         with self._begin() as transaction, transaction.cursor() as cursor:
             found = cursor.set_range(prefix)
             while found and cursor.key().startswith(prefix):
@@ -138,7 +158,10 @@ class Store:
         encoded = [(raw_key, encode(raw_key, record)) for raw_key, record in rows]
         deletes = list(deletes)
         if not (self.path / "data.mdb").exists():
-            raise RunVanished(f"{self.path} has vanished while the run was open; nothing more is written. Bring the folder back, then resume")
+            raise RunVanished(
+                f"{self.path} has vanished while the run was open; nothing more is written. Bring the "
+                "folder back, then resume"
+            )
         while True:
             try:
                 with self._env.begin(write=True) as transaction:
@@ -183,7 +206,9 @@ class Store:
                     decode(raw_key, value)
                     parts_of(raw_key)
                 except (ValueError, KeyError):
-                    problems.append((raw_key, f"row {readable(raw_key)} belongs to no table that this loopsim knows"))
+                    problems.append(
+                        (raw_key, f"row {readable(raw_key)} belongs to no table that this loopsim knows")
+                    )
                 except CorruptRun as error:
                     problems.append((raw_key, str(error)))
         return problems

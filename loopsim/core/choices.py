@@ -1,0 +1,125 @@
+"""Choices: what a config can name is one value each, loopsim's own and those that installed packages add.
+
+loopsim's own values of a kind lie in one folder and are found there, so that a new one is a new file and
+nothing else. Installed packages add theirs through entry points; they are imported when first asked for.
+"""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar, final
+
+from loopsim.core.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@final
+@dataclass(frozen=True)
+class Origin:
+    """The installed package that brings a choice, and its version."""
+
+    package: str
+    version: str
+
+
+@final
+class Choices(Generic[T]):
+    """The values of one kind, by name.
+
+    `kind` is their class, and each has a `name`; `folder` is the package whose modules hold loopsim's own;
+    `group` is the entry points' group, None if packages add none; `key` is the config's key, for errors.
+    """
+
+    def __init__(self, key: str, kind: type[T], folder: str, group: str | None = None) -> None:
+        self.key, self.kind, self.folder, self.group = key, kind, folder, group
+
+    @cached_property
+    def own(self) -> Mapping[str, T]:
+        """loopsim's own values, in the order of their files and of their lines."""
+        package = importlib.import_module(self.folder)
+        found: dict[str, T] = {}
+        for module in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
+            for value in vars(importlib.import_module(f"{self.folder}.{module}")).values():
+                if isinstance(value, self.kind):
+                    found[_name_of(value)] = value
+        return found
+
+    @cached_property
+    def _added(self) -> Mapping[str, EntryPoint]:
+        points = entry_points(group=self.group) if self.group else ()
+        return {point.name: point for point in points if point.name not in self.own}
+
+    @property
+    def names(self) -> list[str]:
+        """Every name that a config may use, whether its package can be imported or not."""
+        return [*self.own, *self._added]
+
+    def require(self, names: Iterable[str], key: str | None = None) -> None:
+        """Raise ConfigError, with the nearest known name, unless all names are known and can be imported."""
+        for name in names:
+            self.get(name, key)
+
+    def get(self, name: str, key: str | None = None) -> T:
+        """Return the value of that name; `key` stands for the choices' own in errors.
+
+        Raises ConfigError with the nearest known name, or with the package that cannot be imported.
+        """
+        if name in self.own:
+            return self.own[name]
+        point = self._added.get(name)
+        if point is None:
+            near = difflib.get_close_matches(name, self.names, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(self.names)}"
+            raise ConfigError(f"{key or self.key} = {name!r}: not known; {hint}")
+        return self._load(point, key or self.key)
+
+    def _load(self, point: EntryPoint, key: str) -> T:
+        try:
+            value = point.load()
+        except Exception as error:  # whatever a stranger's module may raise when it is imported
+            reason = f"{type(error).__name__}: {error}"
+            raise ConfigError(
+                f"{key} = {point.name!r} comes from the package {_package(point)}, which cannot be imported "
+                f"({reason}); mend it, reinstall it, or leave {point.name!r} out"
+            ) from error
+        if not isinstance(value, self.kind):
+            raise ConfigError(
+                f"{key} = {point.name!r}: the package {_package(point)} gives a {type(value).__name__} where "
+                f"a {self.kind.__name__} is wanted (entry point {point.value})"
+            )
+        return value
+
+    def origin(self, name: str) -> Origin | None:
+        """Return the package that brings a choice; None for loopsim's own and for unknown names."""
+        point = self._added.get(name)
+        if point is None or point.dist is None:
+            return None
+        return Origin(point.dist.name, point.dist.version)
+
+    def origins(self, names: Iterable[str]) -> dict[str, Origin]:
+        """Return the packages that bring those of the names that are not loopsim's own."""
+        found = {name: self.origin(name) for name in names}
+        return {name: origin for name, origin in found.items() if origin is not None}
+
+    def broken(self) -> list[str]:
+        """Return what is wrong with each entry point that cannot be used."""
+        problems = []
+        for point in self._added.values():
+            try:
+                self._load(point, self.key)
+            except ConfigError as error:
+                problems.append(str(error))
+        return problems
+
+
+def _name_of(value: object) -> str:
+    return str(getattr(value, "name"))  # noqa: B009 - the kinds share no base class
+
+
+def _package(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value

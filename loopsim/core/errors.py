@@ -1,0 +1,100 @@
+"""Errors that a user can mend. Each says what is wrong, where, and what to do; the command line turns it into
+its exit code.
+"""
+
+import errno
+
+
+class LoopsimError(Exception):
+    """Base of every error that is reported as one message instead of a traceback."""
+
+    exit_code = 1
+
+
+class ConfigError(LoopsimError):
+    """An unknown key or a value out of range, in a file or on the command line."""
+
+    exit_code = 2
+
+
+class RunNotFound(LoopsimError):
+    """There is no run of that name, or the directory is not a run."""
+
+    exit_code = 3
+
+
+class RunExists(LoopsimError):
+    """A new run would overwrite one that is there."""
+
+    exit_code = 4
+
+
+class RunHeld(LoopsimError):
+    """Another live process writes to the run."""
+
+    exit_code = 5
+
+
+class RunMismatch(LoopsimError):
+    """The stored config or the code no longer matches a finished phase."""
+
+    exit_code = 6
+
+
+class DiskFull(LoopsimError):
+    """There is, or will be, too little room for the plan."""
+
+    exit_code = 7
+
+
+class StorageFailed(LoopsimError):
+    """The file system refused a write: read-only, no permission, an input/output error."""
+
+    exit_code = 10
+
+
+class RunVanished(StorageFailed):
+    """The run's directory was removed or unmounted while it was open."""
+
+
+class CorruptRun(LoopsimError):
+    """A checksum, a file or a record is not what the run says it is."""
+
+    exit_code = 8
+
+
+class DataError(LoopsimError):
+    """A corpus or an asset cannot be read, or too many of its rows are bad."""
+
+    exit_code = 9
+
+
+class Interrupted(LoopsimError):
+    """A signal asked the loop to stop; everything finished so far is stored."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def storage_error(error: Exception, path: object, run: str) -> LoopsimError:
+    """Return what a failed write means to the user: the file system's error, where, and the way out (other
+    libraries only tell it in their texts).
+    """
+    text = str(error)
+    number = getattr(error, "errno", None)
+    way = f"then `loopsim resume {run}`; everything finished so far is saved"
+    if (
+        number in (errno.ENOSPC, errno.EDQUOT)
+        or "No space left" in text
+        or "Disk quota" in text
+        or "os error 28" in text
+    ):
+        return DiskFull(f"{path}: the disk is full; make room, {way}")
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM) or any(
+        word in text for word in ("Read-only", "Permission denied", "not permitted", "os error 30")
+    ):
+        return StorageFailed(f"{path} cannot be written ({text}); make it writable, {way}")
+    if number == errno.ENOENT or "No such file" in text or "os error 2)" in text:
+        return RunVanished(f"{path} has vanished while the run was open; bring the folder back, {way}")
+    return StorageFailed(f"{path}: writing failed ({text}); see to the disk, {way}")

@@ -1,0 +1,47 @@
+"""Ctrl-C, SIGTERM and SIGUSR1 ask the loop to stop at its next safe point; a second one stops at once."""
+
+import os
+import signal
+from types import FrameType
+from typing import Self, final
+
+from loopsim.core.errors import Interrupted
+
+
+@final
+class Interrupt:
+    """While entered, turns the first SIGINT, SIGTERM or SIGUSR1 (what Slurm sends before it preempts) into
+    `requested`.
+
+    `check` raises Interrupted at a point where all is saved. A second signal ends the process there and then,
+    as a kill would.
+    """
+
+    def __init__(self) -> None:
+        self.requested: signal.Signals | None = None
+        self._previous: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Self:
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+            self._previous[name] = signal.signal(name, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name, handler in self._previous.items():
+            signal.signal(name, handler)  # type: ignore[arg-type]
+
+    def _handle(self, number: int, _: FrameType | None) -> None:
+        if self.requested is not None:
+            # Nothing is tidied up: a finished phase is durable, and an unfinished one resumes as after any
+            # kill.
+            os.write(2, b"\x1b[?25h" if os.isatty(2) else b"")  # a progress display hides the cursor
+            os.write(2, b"\nloopsim: stopped at once; `loopsim resume` goes on from what is saved\n")
+            os._exit(128 + number)
+        self.requested = signal.Signals(number)
+
+    def check(self) -> None:
+        """Raise Interrupted (exit code 128 and the signal's number: 130, 143, 138) if a signal came."""
+        if self.requested is not None:
+            raise Interrupted(
+                f"stopped by {self.requested.name}; everything finished so far is saved", 128 + self.requested
+            )

@@ -1,0 +1,123 @@
+"""COCO 2014 and 2017, in COCO's own JSON or Karpathy's split file, with Zhao et al.'s labels (2021) where
+they are given.
+"""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from loopsim.config import CocoSource
+from loopsim.core.errors import DataError
+from loopsim.data.formats.reading import (
+    BadLabel,
+    BadRow,
+    Item,
+    Reading,
+    Values,
+    clean_captions,
+    inside,
+    is_file,
+    label_of,
+    read_json,
+    read_rows,
+    require,
+)
+from loopsim.data.image_ref import ImageRef
+from loopsim.data.labels import agreed
+
+
+def read_labels(path: Path, values: Values) -> Iterator[tuple[str, dict[str, str] | BadRow]]:
+    """Yield (image id, labels) of `images_val2014.csv`: `bb_gender` and `bb_skin` of the largest person,
+    `skin` a list with one word a person.
+
+    "Both" and "Unsure" are no group. Where `skin` lists people of both tones the picture has none.
+    """
+    for line, row in read_rows(require(path, "table of labels"), ("id",)):
+        if row is None or not str(row.get("id", "")).strip():
+            yield "", BadRow(f"{path.name}, line {line}", "the line cannot be read, or has no id")
+            continue
+        try:
+            people = _people(row.get("skin"))
+            tones = [{"skin_tone": tone} for word in people if (tone := _tone(word, values))]
+            found = agreed(tones) if people else {}
+            largest = label_of("skin_tone", _no_both(row.get("bb_skin")), values)
+            if not people and largest is not None:
+                found["skin_tone"] = largest
+            gender = label_of("gender", _no_both(row.get("bb_gender")), values)
+            yield str(row["id"]).strip(), found | ({"gender": gender} if gender else {})
+        except BadLabel as error:
+            yield str(row["id"]).strip(), BadRow(f"{path.name}, line {line}", str(error))
+
+
+def _no_both(value: Any) -> Any:
+    return None if str(value).strip().lower() == "both" else value
+
+
+def _tone(word: Any, values: Values) -> str | None:
+    return label_of("skin_tone", _no_both(word), values)
+
+
+def _people(text: Any) -> list[Any]:
+    """Return the list that the `skin` column spells out ("['Light', 'Dark']"), or nothing."""
+    try:
+        found = ast.literal_eval(text) if text else []
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return []
+    return list(found) if isinstance(found, (list, tuple)) else []
+
+
+def _captioned(source: CocoSource) -> Iterator[tuple[str, str, list[Any]]]:
+    """Yield (image id, file name, captions) of every image that is asked for."""
+    if source.karpathy is not None:
+        path = Path(source.karpathy)
+        content = read_json(path, "Karpathy split file")
+        for entry in _entries(content, "images", path):
+            if entry.get("split") in source.karpathy_splits:
+                name = "/".join(str(part) for part in (entry.get("filepath"), entry.get("filename")) if part)
+                sentences = [s.get("raw") for s in entry.get("sentences", []) if isinstance(s, dict)]
+                yield str(entry.get("cocoid", entry.get("imgid", name))), name, sentences
+        return
+    for given in [source.captions] if isinstance(source.captions, str) else source.captions:
+        path = Path(given)
+        content = read_json(path, "captions file")
+        captions = defaultdict(list)
+        for annotation in _entries(content, "annotations", path):
+            captions[annotation.get("image_id")].append(annotation.get("caption"))
+        for entry in _entries(content, "images", path):
+            yield str(entry.get("id")), str(entry.get("file_name") or ""), captions.get(entry.get("id"), [])
+
+
+def _entries(content: Any, name: str, path: Path) -> list[dict[str, Any]]:
+    entries = content.get(name) if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise DataError(f"{path}: no list {name!r} in it: not COCO's format")
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def read_coco(source: CocoSource, values: Values) -> Iterator[Reading]:
+    """Yield an item for each image that has captions."""
+    folders = [
+        require(Path(p), "folder of pictures")
+        for p in ([source.images] if isinstance(source.images, str) else source.images)
+    ]
+    labels: dict[str, Mapping[str, str]] = {}
+    if source.labels is not None:
+        for key, found in read_labels(Path(source.labels), values):
+            if isinstance(found, BadRow):
+                yield found
+            else:
+                labels[key] = found
+    for key, name, captions in _captioned(source):
+        if source.labels is not None and source.labelled_only and key not in labels:
+            continue
+        candidates = [inside(folder, part) for folder in folders for part in (name, name.rpartition("/")[2])]
+        if not name or None in candidates:
+            yield BadRow(f"image {key}", f"{name[:80]!r} is no file name within the image folders")
+            continue
+        path = next((p for p in candidates if p is not None and is_file(p)), candidates[0])
+        try:
+            yield Item(key, ImageRef(str(path)), clean_captions(captions), labels.get(key, {}))
+        except BadLabel as error:
+            yield BadRow(f"image {key}", str(error))

@@ -1,0 +1,172 @@
+"""Tar shards in webdataset's layout, as img2dataset writes them: `<key>.jpg`, `<key>.txt` and `<key>.json`
+side by side.
+
+A shard is read once, member by member, and never unpacked; pictures are found again by their place in the
+tar. So training reads in any order and resumes at any step, from the same files.
+"""
+
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from braceexpand import braceexpand
+
+from loopsim.config import WebDatasetSource
+from loopsim.core.errors import DataError
+from loopsim.data.formats.reading import (
+    Absent,
+    BadLabel,
+    BadRow,
+    Item,
+    Reading,
+    Values,
+    clean_captions,
+    is_file,
+    labels_of,
+    require,
+)
+from loopsim.data.image_ref import ImageRef
+from loopsim.data.images import FORMATS, MAX_BYTES
+
+PICTURES = tuple(suffix[1:] for suffixes in FORMATS.values() for suffix in suffixes)
+MAX_TEXT_BYTES = 1_000_000
+
+
+def shard_paths(shards: str | tuple[str, ...]) -> list[str]:
+    """Return the shards that a source names: braces expanded, lists (any file that is no tar) read. Raises
+    DataError.
+    """
+    found: list[str] = []
+    for given in [shards] if isinstance(shards, str) else shards:
+        try:
+            expanded = list(braceexpand(given))
+        except ValueError as error:
+            raise DataError(f"shards = {given!r}: its braces do not match") from error
+        for path in expanded:
+            if PurePosixPath(path).name.endswith((".tar.gz", ".tgz", ".tar.zst", ".tar.bz2", ".tar.xz")):
+                raise DataError(
+                    f"{path}: a compressed shard cannot be read at random places; unpack it once: gunzip "
+                    f"(zstd -d, …) {path}"
+                )
+            if path.endswith(".tar"):
+                found.append(path)
+            else:
+                listed = (
+                    require(Path(path), "shard or list of shards")
+                    .read_text(encoding="utf-8", errors="replace")
+                    .splitlines()
+                )
+                found += [line.strip() for line in listed if line.strip() and not line.startswith("#")]
+    if not found:
+        raise DataError(f"shards = {shards!r} names no shard")
+    return found
+
+
+def read_webdataset(source: WebDatasetSource, values: Values) -> Iterator[Reading]:
+    """Yield an item for each sample that has a picture."""
+    paths = shard_paths(source.shards)
+    if not any(is_file(path) for path in paths):
+        raise DataError(
+            f"{paths[0]}: no such shard, nor any of {len(paths) - 1} others; relative paths start from the "
+            "folder loopsim runs in"
+        )
+    for path in paths:
+        if is_file(path):
+            yield from read_shard(Path(path), source, values)
+        else:
+            yield Absent(path)
+
+
+def read_shard(path: Path, source: WebDatasetSource, values: Values) -> Iterator[Reading]:
+    """Yield a shard's items in order; a shard that is cut short gives what comes before the cut, and a bad
+    row.
+    """
+    sample: dict[str, Any] = {}
+    key = None
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for member in tar:
+                tar.members.clear()  # type: ignore[attr-defined]  # it would keep a record of every member
+                name = PurePosixPath(member.name)
+                if not member.isfile():
+                    if not member.isdir():
+                        yield BadRow(f"{path.name}, {member.name[:80]}", "not a plain file")
+                    continue
+                if name.is_absolute() or ".." in name.parts:
+                    yield BadRow(f"{path.name}, {member.name[:80]}", "its name leads out of the shard")
+                    continue
+                stem, _, extension = name.name.partition(".")
+                this = str(name.with_name(stem))
+                if this != key:
+                    yield from _sample(path, key, sample, source, values)
+                    key, sample = this, {}
+                extension = extension.lower()
+                if extension in PICTURES and "picture" not in sample:
+                    if member.size > MAX_BYTES:
+                        yield BadRow(f"{path.name}, {member.name[:80]}", f"{member.size / 1e6:.0f} MB")
+                        continue
+                    data = _content(tar, member)
+                    sample |= {
+                        "picture": ImageRef(str(path), member.offset_data, member.size),
+                        "data": data,
+                        "name": extension,
+                    }
+                elif extension in ("txt", "json") and member.size <= MAX_TEXT_BYTES:
+                    sample[extension] = _content(tar, member).decode("utf-8", errors="replace")
+                elif extension in ("txt", "json"):
+                    yield BadRow(f"{path.name}, {member.name[:80]}", f"a text of {member.size / 1e6:.0f} MB")
+        yield from _sample(path, key, sample, source, values)
+        if not _has_end(path):
+            yield BadRow(
+                path.name, "the shard is cut short (it has no end marker); what comes before is read"
+            )
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        yield from _sample(path, key, sample, source, values)
+        yield BadRow(path.name, f"the shard is cut short or damaged ({error}); what comes before is read")
+
+
+def _has_end(path: Path) -> bool:
+    """Return whether a tar ends as it should, with a block of zeros: one that was cut between two members
+    looks whole otherwise.
+    """
+    with path.open("rb") as file:
+        file.seek(-min(512, path.stat().st_size), 2)
+        return not any(file.read())
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    opened = tar.extractfile(member)
+    assert opened is not None, "a plain file has content"
+    data = opened.read()
+    if len(data) < member.size:
+        raise tarfile.ReadError(f"unexpected end of data in {member.name[:80]}")
+    return data
+
+
+def _sample(
+    path: Path, key: str | None, sample: dict[str, Any], source: WebDatasetSource, values: Values
+) -> Iterator[Reading]:
+    if key is None:
+        return
+    where = f"{path.stem}/{key}"
+    if "picture" not in sample:
+        yield Absent(where)  # img2dataset keeps the record of a link that did not answer
+        return
+    try:
+        fields = json.loads(sample["json"]) if "json" in sample else {}
+        fields = fields if isinstance(fields, dict) else {}
+    except (json.JSONDecodeError, RecursionError):
+        yield BadRow(where, "its JSON cannot be read")
+        return
+    text = (
+        fields.get(source.caption_field) if source.caption_field else sample.get("txt", fields.get("caption"))
+    )
+    try:
+        captions = clean_captions(text if isinstance(text, list) else [text])
+        yield Item(
+            where, sample["picture"], captions, labels_of(fields, source.labels, values), sample["data"]
+        )
+    except BadLabel as error:
+        yield BadRow(where, str(error))

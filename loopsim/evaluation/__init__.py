@@ -1,0 +1,1 @@
+"""One evaluation of a generation: what its measures share, and the measures."""

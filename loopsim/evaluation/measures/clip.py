@@ -1,0 +1,117 @@
+"""What CLIP_g is good at, and how it sees people."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from loopsim.data.scene_captions import with_article
+from loopsim.evaluation.evaluation import FEW_RESAMPLES, Evaluation, Measured
+from loopsim.metrics.association import association_scores, effect_size
+from loopsim.metrics.estimate import OVERALL, Disaggregated, estimate, evaluated, not_available
+from loopsim.metrics.retrieval import max_skew, ndkl, recall_at_k
+from loopsim.metrics.similarity import (
+    NEUTRAL_PROMPT,
+    PREFERENCE_PROMPTS,
+    prefers_person,
+    relative_self_similarity,
+)
+
+
+def recall(e: Evaluation) -> Iterator[Measured]:
+    """Text-to-image recall over the full gallery."""
+    records = e.retrieval.records
+    counts = np.array([len(record.captions) for record in records])
+    owners = np.repeat(np.arange(len(records)), counts)
+    texts = e.clip.encode_texts([caption for record in records for caption in record.captions])
+    hits = recall_at_k(texts.numpy(), e.retrieval_features.numpy(), owners)
+    for k, found in hits.items():
+        # The image is the resampling unit: its captions' hits are averaged first, for they are not
+        # independent.
+        yield e.means(
+            "clip",
+            f"recall@{k}",
+            (np.bincount(owners, found, len(records)) / np.maximum(counts, 1)).astype(found.dtype),
+            e.retrieval,
+        )
+
+
+def self_similarities(e: Evaluation) -> Iterator[Measured]:
+    """How much more alike a group's faces look to CLIP_g than the average group's."""
+    found = relative_self_similarity(e.face_features, e.faces.groups, e.faces.values, e.faces.weights)
+    yield Measured("clip", "self_similarity", found, e.face_features)
+
+
+def person_preference(e: Evaluation) -> Iterator[Measured]:
+    """Whom the neutral prompt fits better than every prompt that names the attribute."""
+    skins = e.corpus.attributes("faces").get("skin_type")
+    prompts_of = PREFERENCE_PROMPTS | (
+        {"skin_tone": [f"a photo of a person with {skin} skin" for skin in skins]} if skins else {}
+    )
+    for attribute, prompts in prompts_of.items():
+        if attribute in e.faces.attributes:
+            prefers = prefers_person(e.face_features, e.clip.encode_texts([NEUTRAL_PROMPT, *prompts]).numpy())
+            yield e.means("clip", f"person_preference.{attribute}", prefers, e.faces, attributes=[attribute])
+
+
+def skew(e: Evaluation) -> Iterator[Measured]:
+    """Who comes first when the whole gallery is ranked for the neutral prompt; desired is the gallery's own
+    make-up.
+    """
+    scores = e.retrieval_features.numpy() @ e.clip.encode_texts([NEUTRAL_PROMPT]).numpy()[0]
+    order = np.argsort(-scores, kind="stable")
+    skews, divergences = Disaggregated(), Disaggregated()
+    for attribute in e.retrieval.attributes:
+        everyone = np.asarray(e.retrieval.groups[attribute])[order]
+        labelled = everyone != ""
+        ranked, k = everyone[labelled], max(1, int(labelled.sum()) // 10)
+        present = [value for value in e.retrieval.values[attribute] if (ranked == value).any()]
+        if len(present) < 2:
+            skews[f"{attribute} skew"] = divergences[f"{attribute} ndkl"] = not_available(
+                len(ranked), "fewer than two groups have items", is_bias=True
+            )
+            continue
+        desired = {value: float(np.mean(ranked == value)) for value in present}
+        resampled = [
+            np.repeat(ranked, w[order][labelled].astype(int)).tolist()
+            for w in e.retrieval.weights[:FEW_RESAMPLES]
+        ]
+        skews[f"{attribute} skew"] = estimate(
+            max_skew(ranked.tolist(), desired, k),
+            np.array([max_skew(r, desired, k) for r in resampled]),
+            len(ranked),
+            is_bias=True,
+        )
+        divergences[f"{attribute} ndkl"] = estimate(
+            ndkl(ranked.tolist(), desired),
+            np.array([ndkl(r, desired) for r in resampled]),
+            len(ranked),
+            is_bias=True,
+        )
+    yield Measured("clip", "max_skew", skews, scores)
+    yield Measured("clip", "ndkl", divergences, scores)
+
+
+def association(e: Evaluation) -> Iterator[Measured]:
+    """iEAT: do women's faces lie nearer to the professions that the world gives to women than men's
+    faces do?
+    """
+    names = {
+        side: [p for p, share in e.world_women.items() if (share > 0.5) == side] for side in (True, False)
+    }
+    genders = np.asarray(e.faces.groups.get("gender", [""] * len(e.faces.records)))
+    women, known = genders == "woman", genders != ""
+    if not all(names.values()) or min(women.sum(), (known & ~women).sum()) < 2:
+        nothing = not_available(
+            len(women),
+            "needs professions on both sides of one half, and two faces of each gender",
+            is_bias=True,
+        )
+        yield Measured("clip", "ieat", Disaggregated({OVERALL: nothing}), np.zeros(0, np.float32))
+        return
+    a, b = (
+        e.clip.encode_texts([f"a photo of {with_article(p)}" for p in names[side]]).numpy()
+        for side in (True, False)
+    )
+    scores = association_scores(e.face_features, a, b)
+    d = evaluated(effect_size(scores, women), known, e.faces.weights, is_bias=True)
+    yield Measured("clip", "ieat", Disaggregated({OVERALL: d}), scores)

@@ -1,0 +1,101 @@
+"""Whom the generator draws when a prompt leaves it open."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from loopsim.evaluation.evaluation import Evaluation, Measured
+from loopsim.metrics import harms as harm_metrics
+from loopsim.metrics.audit import shares_against_world
+from loopsim.metrics.estimate import Disaggregated, Estimate, not_available
+from loopsim.metrics.representation import representation
+
+# Who takes and who gives orders, among the corpus's professions.
+SUBORDINATE, DOMINANT = ("receptionist", "administrator", "cook"), ("judge", "doctor", "pilot")
+NOTHING = np.zeros(0, np.float32)
+
+
+def neutral_prompts(e: Evaluation) -> Iterator[Measured]:
+    """Shares of groups over all neutral prompts, and the share of women per profession against the
+    world's.
+    """
+    labels = e.audit_labels
+    weights = e.weights(len(labels), "audit")
+    for name, corrected in (("generator_share", False), ("generator_share_corrected", True)):
+        estimates = Disaggregated()
+        for attribute in [a for a in e.attributes if not corrected or a in e.classifier.confusion]:
+            confusion = np.array(e.classifier.confusion[attribute]) if corrected else None
+            estimates |= representation(
+                [label[attribute] for label in labels],
+                e.classifier.values[attribute],
+                attribute,
+                weights,
+                confusion,
+            )
+        if estimates:
+            yield Measured("generator", name, estimates, NOTHING, baseline=1)
+    if "gender" not in e.classifier.values:
+        return
+    women = np.array([label["gender"] == "woman" for label in labels], np.float32)
+    found = shares_against_world(
+        women, [item["profession"] for item in e.audit_plan], e.world_women, weights, "profession"
+    )
+    yield Measured("generator", "women_per_profession", found["distance"], women, baseline=1)
+    for name in ("slope", "rank_correlation", "majority_share"):
+        yield Measured("generator", f"profession_{name}", found[name], NOTHING, baseline=1)
+
+
+def harms(e: Evaluation) -> Iterator[Measured]:
+    """Omission: a group's share over neutral prompts by its share in the world. Subordination: women's share
+    in lesser roles by that in greater.
+    """
+    labels = e.audit_labels
+    world = {
+        ("gender", "woman"): float(np.mean(list(e.world_women.values()))),
+        ("skin_tone", "darker"): e.corpus.world_darker(),
+    }
+    world = {
+        (attribute, value): share
+        for (attribute, value), share in world.items()
+        if value in e.classifier.values.get(attribute, ())
+    }
+    if not world:
+        return
+    weights = e.weights(len(labels), "audit")
+    omitted = Disaggregated()
+    for (attribute, value), reference in world.items():
+        if not labels or reference <= 0:
+            omitted[f"{attribute}={value}"] = not_available(
+                len(labels), "no pictures, or a group that the world lacks"
+            )
+            continue
+        member = np.array([label[attribute] == value for label in labels], np.float32)
+        ratio = harm_metrics.omission(int(member.sum()), len(member), reference)
+        replicates = (weights @ member / (len(member) * reference)).astype(np.float32)
+        omitted[f"{attribute}={value}"] = Estimate(
+            ratio.value, len(member), ratio.low, ratio.high, replicates
+        )
+    yield Measured("generator", "omission", omitted, NOTHING, baseline=1)
+    if "gender" in e.classifier.values:
+        yield Measured(
+            "generator",
+            "subordination",
+            Disaggregated({"gender=woman": _subordination(e, labels)}),
+            NOTHING,
+            baseline=1,
+        )
+
+
+def _subordination(e: Evaluation, labels: Sequence[Mapping[str, str]]) -> Estimate:
+    lesser, greater = (
+        [
+            label["gender"] == "woman"
+            for label, item in zip(labels, e.audit_plan, strict=True)
+            if item["profession"] in roles
+        ]
+        for roles in (SUBORDINATE, DOMINANT)
+    )
+    if not lesser or not greater:
+        return not_available(len(lesser) + len(greater), "no pictures of the roles that are compared")
+    ratio = harm_metrics.subordination(sum(lesser), len(lesser), sum(greater), len(greater))
+    return Estimate(ratio.value, len(lesser) + len(greater), ratio.low, ratio.high)

@@ -1,0 +1,50 @@
+"""The base models that a config names: where they are, and one hash of them all."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from loopsim.config import SHIPPED, Config
+from loopsim.core.errors import DataError
+from loopsim.core.hashing import hash_folder
+
+SHIPPED_WEIGHTS = Path(__file__).parents[1] / "assets"
+
+
+def weights_folder(config: Config) -> Path:
+    """Return the folder of the parts that a config calls "shipped". Raises DataError if it is not there."""
+    folder = Path(config.base_weights) if config.base_weights else SHIPPED_WEIGHTS
+    if SHIPPED in named_parts(config).values() and not (folder / "generator").is_dir():
+        raise DataError(f"{folder}: no base weights there; make them with `loopsim pretrain --out {folder}`")
+    return folder
+
+
+def named_parts(config: Config) -> dict[str, str]:
+    """Return every model that a config names: a folder, a file, a hub id, a library's name for it, or
+    "shipped".
+    """
+    classifier = {
+        f"classifier.{name}": checkpoint for name, checkpoint in config.classifier.checkpoints.items()
+    }
+    named = {
+        "generator": config.generator.checkpoint,
+        "clip": config.clip.model,
+        "clip weights": config.clip.pretrained,
+        "captioner": config.captioner.model,
+        "classifier": SHIPPED if config.classifier.kind == SHIPPED else None,
+        "encoder": config.encoder.model,
+        "encoder weights": config.encoder.pretrained,
+        "detector": config.classifier.detector,
+    }
+    return {name: part for name, part in (named | classifier).items() if part is not None}
+
+
+def fingerprint_of_parts(config: Config, weights: Path) -> str:
+    """Return one hash of all base models: of the content of files and folders, and of the names of what a hub
+    or a library holds.
+    """
+    found = {}
+    for name, part in named_parts(config).items():
+        path = weights if part == SHIPPED else Path(part.removeprefix("local-dir:"))
+        found[name] = hash_folder(path) if path.exists() else part
+    return hashlib.blake2b(json.dumps(found, sort_keys=True).encode(), digest_size=16).hexdigest()

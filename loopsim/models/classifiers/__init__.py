@@ -1,0 +1,1 @@
+"""Pinned classifiers, and the detector that finds people for them."""

@@ -1,0 +1,89 @@
+"""People regions: the largest person that an object detector finds in a picture."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import AutoImageProcessor, AutoModelForObjectDetection
+
+from loopsim.core.device import CPU, Device
+from loopsim.core.errors import DataError
+from loopsim.models.safe_weights import LOAD_ERRORS, first_line, refuse_pickles
+
+THRESHOLD, PADDING = 0.5, 1.25
+
+
+@final
+@dataclass(frozen=True)
+class PeopleDetector:
+    """A detector of transformers, pinned; `persons` are its classes that mean a person."""
+
+    model: Any
+    processor: Any
+    persons: tuple[int, ...]
+    device: Device = CPU
+
+    @torch.inference_mode()
+    def crop(self, images: Tensor) -> Tensor:
+        """Return each picture's largest person with a margin (side × 1.25), scaled to the picture's own size;
+        the whole picture if there is none.
+
+        Images and result are uint8 [n, h, w, 3].
+        """
+        height, width = images.shape[1:3]
+        inputs = {
+            name: value.to(self.device.name)
+            for name, value in self.processor(images=list(images.numpy()), return_tensors="pt").items()
+        }
+        sizes = torch.tensor([[height, width]] * len(images))
+        found = self.processor.post_process_object_detection(
+            self.model(**inputs), threshold=THRESHOLD, target_sizes=sizes
+        )
+        return torch.stack([self._cut(image, one) for image, one in zip(images, found, strict=True)])
+
+    def _cut(self, image: Tensor, found: dict[str, Tensor]) -> Tensor:
+        boxes = [
+            box
+            for box, label in zip(found["boxes"].tolist(), found["labels"].tolist(), strict=True)
+            if label in self.persons
+        ]
+        if not boxes:
+            return image
+        left, top, right, bottom = max(boxes, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
+        half = max(right - left, bottom - top) * PADDING / 2
+        x, y = (left + right) / 2, (top + bottom) / 2
+        picture = Image.fromarray(image.numpy())
+        box = (
+            max(0.0, x - half),
+            max(0.0, y - half),
+            min(float(picture.width), x + half),
+            min(float(picture.height), y + half),
+        )
+        if box[2] - box[0] < 1 or box[3] - box[1] < 1:
+            return image
+        return torch.from_numpy(np.array(picture.resize(picture.size, Image.Resampling.BICUBIC, box=box)))
+
+
+def load_detector(name: str, device: Device = CPU) -> PeopleDetector:
+    """Return the detector of a folder or hub id. Raises DataError if it knows no persons."""
+    refuse_pickles(Path(name))
+    try:
+        model = AutoModelForObjectDetection.from_pretrained(
+            name, dtype=torch.float32, use_safetensors=True
+        ).eval()
+        processor = AutoImageProcessor.from_pretrained(name)
+    except LOAD_ERRORS as error:
+        raise DataError(f"detector {name!r} cannot be loaded: {first_line(error)}") from error
+    persons = tuple(
+        index
+        for index, label in model.config.id2label.items()
+        if str(label).lower() in ("person", "people", "human", "pedestrian", "face")
+    )
+    if not persons:
+        raise DataError(f"detector {name!r} knows no class 'person'")
+    device.place(model)
+    return PeopleDetector(model, processor, persons, device)

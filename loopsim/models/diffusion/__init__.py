@@ -1,0 +1,1 @@
+"""Stable Diffusion of every family: loading, fine-tuning, sampling."""

@@ -1,0 +1,1 @@
+"""Runs on disk: made, opened, found, forked, verified, cleaned."""

@@ -1,0 +1,1 @@
+"""Many loops, or questions to a finished one."""

@@ -1,0 +1,105 @@
+"""Many loops as one: a grid of configs, each an ordinary run, resumable as a whole, reported with the seed as
+the unit.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, final
+
+from loopsim.config import Config, load_config, parse_value
+from loopsim.context.context import STATE
+from loopsim.context.phase import Silent
+from loopsim.core.distributed import World
+from loopsim.core.errors import ConfigError, RunMismatch
+from loopsim.core.interrupt import Interrupt
+from loopsim.core.reproducibility import make_reproducible
+from loopsim.loop import run_loop
+from loopsim.phases import phases_of
+from loopsim.runs.run import Run
+
+
+@final
+@dataclass(frozen=True)
+class Cell:
+    """One loop of a sweep: its run's name, its config, and what sets it apart but the seed."""
+
+    name: str
+    config: Config
+    setting: Mapping[str, Any]
+
+
+def parse_axis(text: str) -> tuple[str, list[Any]]:
+    """Return ("compose.alpha", [0.2, 0.5]) of "compose.alpha=[0.2, 0.5]". Raises ConfigError unless the value
+    is a list that is not empty.
+    """
+    key, equals, value = text.partition("=")
+    values = parse_value(value)
+    if not equals or not isinstance(values, list) or not values:
+        raise ConfigError(
+            f"--grid {text}: write it as key=[value, value], for example --grid 'compose.alpha=[0.2, 0.5]'"
+        )
+    return key.strip(), values
+
+
+def cells_of(source: str, axes: Mapping[str, Sequence[Any]], overrides: Sequence[str] = ()) -> list[Cell]:
+    """Return every combination of the axes' values as a cell, all validated before the first one runs. Raises
+    ConfigError.
+    """
+    cells = []
+    for values in product(*axes.values()):
+        chosen = dict(zip(axes, values, strict=True))
+        config = load_config(
+            source, [*overrides, *(f"{key}={_toml(value)}" for key, value in chosen.items())]
+        )
+        name = "-".join(f"{key.rsplit('.', 1)[-1]}_{_word(value)}" for key, value in chosen.items()) or "run"
+        cells.append(Cell(name, config, {key: value for key, value in chosen.items() if key != "seed"}))
+    return cells
+
+
+def _toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _word(value: Any) -> str:
+    return "".join(c if c.isalnum() or c in ".-" else "_" for c in str(value))
+
+
+def run_cell(directory: Path, config: Config, interrupt: Interrupt) -> None:
+    """Bring the run in `directory` to its end, whether it is there already or not. Raises RunMismatch if it
+    was begun with another config.
+    """
+    if (directory / STATE / "data.mdb").is_file():
+        opened = Run.open(directory, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt)
+    else:
+        opened = Run.create(
+            directory, config, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt
+        )
+    with opened as run:
+        if run.config != config:
+            raise RunMismatch(
+                f"run {directory} was begun with another config; choose another --name, or delete it"
+            )
+        make_reproducible(config.num_threads)
+        run_loop(run)
+
+
+def run_sweep(
+    folder: Path, cells: Sequence[Cell], interrupt: Interrupt, finished: Callable[[Cell], None]
+) -> None:
+    """Run every cell in turn, as runs in `folder`; a killed sweep goes on where it was. Raises Interrupted
+    after a signal, with all saved.
+    """
+    for cell in cells:
+        run_cell(folder / cell.name, cell.config, interrupt)
+        finished(cell)
+
+
+def by_setting(cells: Sequence[Cell]) -> Iterator[tuple[Mapping[str, Any], list[Cell]]]:
+    """Yield the cells that differ in nothing but their seed, setting by setting."""
+    seen: list[Mapping[str, Any]] = []
+    for cell in cells:
+        if cell.setting not in seen:
+            seen.append(cell.setting)
+            yield cell.setting, [other for other in cells if other.setting == cell.setting]
