@@ -1,11 +1,10 @@
 """The loop: every phase of every generation that is not finished yet."""
 
-from loopsim.runs.run import Run
+from loopsim.runs.run import ActiveRun
 
 
-def run_loop(run: Run) -> None:
-    """Bring a run to its last generation. Killed at any instant and called again, it ends with the same
-    result.
+def run_loop(run: ActiveRun) -> None:
+    """Bring a run to its last generation. Killed at any instant and called again, it ends the same.
 
     Raises Interrupted after a signal, with everything finished so far saved.
     """

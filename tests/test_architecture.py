@@ -1,59 +1,29 @@
-"""The house keeps its shape: imports run downwards between folders and inside them, and each heavy library
-stays in its room.
+"""The house keeps its shape: imports run downwards between folders and inside them, each heavy library stays
+in its room, and rows are read by their fields.
 """
 
-import ast
+import re
 from pathlib import Path
 
 import pytest
 
-import loopsim
+from tests.helpers.floors import FILES, FLOORS, GRAPH, MODULES, PICTURE, ROOT, folder_of, imports, picture
 
-ROOT = Path(loopsim.__file__).parent
-# From the ground up. A folder imports only from floors below its own, and from itself without circles.
-FLOORS = [
-    "core", "store", "config", "metrics", "models", "data", "context", "interventions", "evaluation",
-    "phases", "costs", "runs", "loop", "report", "studies", "pocket", "benchmarks", "api", "cli", "__main__",
-]  # fmt: skip
 ONLY_IN = {"lmdb": ("store/store.py",), "typer": ("cli/",), "rich": ("cli/", "report/")}
-FILES = sorted(ROOT.rglob("*.py"))
-MAX_LINES, MAX_COLUMNS = 430, 110
-
-
-def module_of(path: Path) -> str:
-    parts = ("loopsim", *path.relative_to(ROOT).with_suffix("").parts)
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {module_of(path): path for path in FILES}
-
-
-def imports(path: Path) -> list[str]:
-    """Return what a file imports, a function's own imports among them; of `from a import b` a.b."""
-    found = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
-    return found
-
-
-def module_named(name: str) -> str | None:
-    """Return the module that an imported name lies in: itself, or the longest part of it that is one."""
-    while name and name not in MODULES:
-        name = name.rpartition(".")[0]
-    return name or None
-
-
-GRAPH = {
-    module: {found for name in imports(path) if (found := module_named(name)) is not None} - {module}
-    for module, path in MODULES.items()
-}
-
-
-def folder_of(module: str) -> str:
-    return module.split(".")[1] if "." in module else "api"  # the package's own file hands the API on
+MAX_LINES, MAX_COLUMNS = 400, 110
+VAGUE = (
+    "parts",
+    "settle",
+    "ahead",
+    "addition",
+    "bases",
+    "items",
+    "probe",
+    "words",
+    "plain",
+    "quiet",
+    "collect",
+)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -61,9 +31,8 @@ def test_imports_run_downwards_and_libraries_stay_in_their_rooms(module: str) ->
     own = folder_of(module)
     for target in GRAPH[module] - {"loopsim"}:
         other = folder_of(target)
-        assert own == other or FLOORS.index(other) < FLOORS.index(own), (
-            f"{module} imports {target}, a floor up"
-        )
+        below = own == other or FLOORS.index(other) < FLOORS.index(own)
+        assert below, f"{module} imports {target}, a floor up"
     relative = MODULES[module].relative_to(ROOT).as_posix()
     for name in imports(MODULES[module]):
         places = ONLY_IN.get(name.partition(".")[0], ("",))
@@ -83,3 +52,19 @@ def test_files_stay_short_and_narrow(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert len(lines) <= MAX_LINES
     assert [n for n, line in enumerate(lines, 1) if len(line) > MAX_COLUMNS] == []
+    assert path.stem not in VAGUE, "a name says what the file holds"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_nothing_above_the_store_reads_rows_by_string_keys(path: Path) -> None:
+    if path.relative_to(ROOT).parts[0] != "store":
+        assert not re.search(r"fields\[|encode_key|decode_key|raw_keys\[", path.read_text())
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parent.rglob("test_*.py")), ids=lambda path: path.name)
+def test_no_test_imports_another(path: Path) -> None:
+    assert [name for name in imports(path) if re.search(r"(^|\.)(test_|conftest)", name)] == []
+
+
+def test_the_picture_of_the_floors_is_drawn_from_todays_imports() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == picture(), "run `python -m tests.helpers.floors`"

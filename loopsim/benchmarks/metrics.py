@@ -141,6 +141,6 @@ def recall_memory() -> tuple[float, float, float]:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_recall_memory, args=(sender,))
     process.start()
-    answer = receiver.recv()
+    answer: tuple[float, float, float] = receiver.recv()
     process.join()
     return answer

@@ -10,18 +10,16 @@ from typing import Any, final
 
 import numpy as np
 
-from loopsim.config import load_config
 from loopsim.context.context import STATE
-from loopsim.context.phase import Silent
-from loopsim.core.distributed import World
-from loopsim.core.interrupt import Interrupt
+from loopsim.context.phase_names import base_name
 from loopsim.loop import run_loop
-from loopsim.phases import phases_of
-from loopsim.report.summary import run_state
-from loopsim.runs.run import Run
+from loopsim.models.base_weights import SHIPPED_WEIGHTS
+from loopsim.runs.catalog import run_state
+from loopsim.runs.open import build_run, meta_rows, open_or_create
+from loopsim.runs.resolve import read_config, resolve
 from loopsim.store import artifacts
-from loopsim.store.keys import Table, key
-from loopsim.store.store import Record, Store
+from loopsim.store.rows import AttemptRow, PhaseRow, SampleRow
+from loopsim.store.store import Store
 
 NUM_ROWS, ROW_BYTES, NUM_READS = 1_000_000, 300, 50_000
 
@@ -79,17 +77,9 @@ def durability_cost(overrides: list[str]) -> DurabilityCost:
     plain_write, plain_put = Store.write, artifacts.put
     Store.write, artifacts.put = timed(plain_write), put  # type: ignore[method-assign, assignment]
     try:
-        with tempfile.TemporaryDirectory() as folder, Interrupt() as interrupt:
+        with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
-            config = load_config("pocket", overrides)
-            with Run.create(
-                Path(folder) / "run",
-                config,
-                world=World(),
-                phases=phases_of,
-                progress=Silent(),
-                interrupt=interrupt,
-            ) as run:
+            with open_or_create(Path(folder) / "run", read_config("pocket", overrides)) as run:
                 run_loop(run)
             return DurabilityCost(time.perf_counter() - start, spent)
     finally:
@@ -112,62 +102,46 @@ def scale(resident: Callable[[], float]) -> Scale:
     """Measure a store of NUM_ROWS samples."""
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "run"
-        directory.mkdir()
+        config = resolve(read_config("pocket", ["generations=10"]), Path(folder))
+        build_run(directory, meta_rows(config, directory, SHIPPED_WEIGHTS))
         blob = np.random.default_rng(0).bytes(ROW_BYTES)
         per_generation = NUM_ROWS // 10
-        with Store(directory / STATE, create=True) as store:
-            store.write(
-                [
-                    (
-                        key(Table.META, "config"),
-                        Record(load_config("pocket", ["generations=10"]).model_dump(mode="json")),
-                    )
-                ]
-            )
+        with Store(directory / STATE) as store:
             for start in range(0, NUM_ROWS, 20_000):
-                generation = 1 + start // per_generation
-                rows = range(start % per_generation, start % per_generation + 20_000)
-                store.write(
-                    [
-                        (
-                            key(Table.SAMPLE, generation, i),
-                            Record({"prompt": f"a photo {i}", "slot": i}, blob),
-                        )
-                        for i in rows
-                    ]
-                )
-            facts = {"fingerprint": "", "artifacts": {}, "facts": {"num_candidates": per_generation}}
-            store.write([(key(Table.PHASE, g, "generate"), Record(facts)) for g in range(10)])
+                generation, first = 1 + start // per_generation, start % per_generation
+                store.write(_sample(generation, first + i, blob) for i in range(20_000))
+            facts = {"num_candidates": per_generation}
+            store.write(PhaseRow(g, "generate", "", {}, facts=facts) for g in range(10))
         start_time = time.perf_counter()
         assert run_state(directory).num_samples == NUM_ROWS
         opening = time.perf_counter() - start_time
         draw = random.Random(0)
         with Store(directory / STATE, readonly=True) as store:
             for _ in range(1000):
-                store.get(key(Table.SAMPLE, draw.randint(1, 10), draw.randrange(per_generation)))
+                store.get(SampleRow, draw.randint(1, 10), draw.randrange(per_generation))
             before, start_time = resident(), time.perf_counter()
             for _ in range(NUM_READS):
-                store.get(key(Table.SAMPLE, draw.randint(1, 10), draw.randrange(per_generation)))
+                store.get(SampleRow, draw.randint(1, 10), draw.randrange(per_generation))
             seconds = time.perf_counter() - start_time
             return Scale(opening, NUM_READS / seconds, (before, resident()))
 
 
+def _sample(generation: int, index: int, blob: bytes) -> SampleRow:
+    text = f"a photo {index}"
+    return SampleRow(generation, index, index, index, "original", text, text, index, "base", 0, picture=blob)
+
+
 def generation_times(generations: int, overrides: list[str]) -> list[float]:
     """Return the seconds of each generation of an oracle loop."""
-    with tempfile.TemporaryDirectory() as folder, Interrupt() as interrupt:
-        config = load_config("tiny", ["generate.generator=oracle", f"generations={generations}", *overrides])
-        with Run.create(
-            Path(folder) / "run",
-            config,
-            world=World(),
-            phases=phases_of,
-            progress=Silent(),
-            interrupt=interrupt,
-        ) as run:
-            run_loop(run)
-            assert run.store is not None
-            seconds = [0.0] * (generations + 1)
-            for _, record in run.store.scan(key(Table.ATTEMPT)):
-                if "#" not in record.fields["phase"]:
-                    seconds[record.fields["generation"]] += record.fields["seconds"]
+    config = read_config("tiny", ["generate.generator=oracle", f"generations={generations}", *overrides])
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_or_create(Path(folder) / "run", config) as run,
+    ):
+        run_loop(run)
+        assert run.store is not None, "one process has the store"
+        seconds = [0.0] * (generations + 1)
+        for attempt in run.store.scan(AttemptRow):
+            if attempt.phase == base_name(attempt.phase):
+                seconds[attempt.generation] += attempt.seconds
         return seconds

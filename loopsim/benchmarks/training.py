@@ -16,24 +16,25 @@ from typing import Any, Literal, final
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline
 from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from loopsim.config import config_from_tree
+from loopsim.config import ResolvedDataConfig, config_from_tree
 from loopsim.context.training_set import Sources, TrainingSet
 from loopsim.core.device import Device
 from loopsim.core.distributed import World
 from loopsim.core.rng import epoch_batches
-from loopsim.costs.flops import DENOISERS, VAE
+from loopsim.costs.flops import VAE
 from loopsim.data.files_corpus import FilesCorpus
 from loopsim.data.survey import survey
 from loopsim.models.base_weights import SHIPPED_WEIGHTS
 from loopsim.models.clip import contrastive_loss, load_clip
 from loopsim.models.diffusion.encodings import Encodings, Example
-from loopsim.models.diffusion.families import FAMILIES
+from loopsim.models.diffusion.family import FAMILIES
+from loopsim.models.diffusion.finetuning import make_trainable
 from loopsim.models.diffusion.objectives import objective_of
-from loopsim.models.diffusion.stable_diffusion import Diffusion, make_trainable
+from loopsim.models.diffusion.stable_diffusion import Diffusion
 from loopsim.models.training import NoCheckpoints, Schedule, fit
 from loopsim.store.store import Store
 
@@ -60,8 +61,7 @@ def full_size_stable_diffusion(device: Device) -> Diffusion:
     """Return Stable Diffusion 1.5 in its published shape with random weights: 860 M parameters in the
     denoiser, its autoencoder and text encoder.
     """
-    kind, published = DENOISERS["sd"]
-    assert kind is UNet2DConditionModel
+    family = FAMILIES.get("sd")
     torch.manual_seed(0)
     tokenizer = CLIPTokenizer.from_pretrained(
         SHIPPED_WEIGHTS / "generator" / "tokenizer", model_max_length=77
@@ -73,7 +73,7 @@ def full_size_stable_diffusion(device: Device) -> Diffusion:
         vae=AutoencoderKL(**VAE, latent_channels=4),
         text_encoder=text,
         tokenizer=tokenizer,
-        unet=UNet2DConditionModel(**published),
+        unet=family.published.denoiser(**family.published.arguments),
         scheduler=PNDMScheduler(
             beta_schedule="scaled_linear",
             beta_start=0.00085,
@@ -88,7 +88,7 @@ def full_size_stable_diffusion(device: Device) -> Diffusion:
     pipeline.set_progress_bar_config(disable=True)
     for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
         device.place(part.eval().requires_grad_(False))
-    return Diffusion(pipeline, FAMILIES["sd"], None, device)
+    return Diffusion(pipeline, family, None, device)
 
 
 def caching_speed(device: Device, size: int = 256, batch: int = 2, num_steps: int = 4) -> CachingSpeed:
@@ -219,8 +219,8 @@ def _stream(
 
     manifest = survey(config, folder / "manifest.sqlite", report)
     read, n = time.perf_counter() - start, manifest.size("train")
-    settled = config.model_copy(
-        update={"manifest": str(manifest.path), "num_train": n, "num_retrieval": 1, "num_faces": 1}
+    settled = ResolvedDataConfig.of(
+        config, num_train=n, num_retrieval=1, num_faces=1, manifest=str(manifest.path)
     )
     store = Store(folder / "state.lmdb", create=True)
     data = TrainingSet(
@@ -266,6 +266,6 @@ def streaming_memory(num_shards: int = 100, per_shard: int = 1000, batch_size: i
         )
         process.start()
         sender.close()
-        answer = receiver.recv()
+        answer: StreamingMemory = receiver.recv()
         process.join()
     return answer

@@ -2,19 +2,33 @@
 
 import errno
 import sys
+from collections.abc import Callable
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from loopsim.cli import data
-from loopsim.cli.inspect import report, runs, show, verify
+from loopsim.cli.audit import audit
+from loopsim.cli.benchmark import benchmark
+from loopsim.cli.doctor import doctor
+from loopsim.cli.evaluate import evaluate
+from loopsim.cli.fork import fork
 from loopsim.cli.loops import resume, start
-from loopsim.cli.machine import doctor, pretrain
-from loopsim.cli.measure import audit, benchmark, calibrate, evaluate, sweep
-from loopsim.cli.planning import plan
-from loopsim.cli.safety import compare, fork, gc, repair, torture
+from loopsim.cli.plan import plan
+from loopsim.cli.pretrain import pretrain
+from loopsim.cli.repair import gc, repair, verify
+from loopsim.cli.report import compare, report, runs, show
+from loopsim.cli.studies import calibrate, sweep, torture
 from loopsim.core.errors import LoopsimError, storage_error
+
+COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Loops": (start, resume, fork, plan),
+    "Results": (report, runs, show, compare, evaluate),
+    "Studies": (sweep, audit, calibrate),
+    "Runs on disk": (verify, repair, gc),
+    "This machine": (doctor, benchmark, torture, pretrain),
+}
+# What the file system may refuse anywhere, and the user can mend.
+MENDABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 app = typer.Typer(
     help=(
@@ -25,29 +39,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (
-    start,
-    resume,
-    plan,
-    report,
-    evaluate,
-    audit,
-    sweep,
-    calibrate,
-    runs,
-    show,
-    verify,
-    repair,
-    gc,
-    fork,
-    compare,
-    torture,
-    doctor,
-    pretrain,
-    benchmark,
-):
-    app.command()(command)
-app.add_typer(data.app, name="data")
+for title, commands in COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=title)(command)
+app.add_typer(data.app, name="data", rich_help_panel="This machine")
 
 
 def main() -> None:
@@ -55,18 +50,20 @@ def main() -> None:
     try:
         app()
     except LoopsimError as error:
-        Console(stderr=True).print(
-            f"[bold red]loopsim:[/bold red] {escape(str(error))}", soft_wrap=True, highlight=False
-        )
-        sys.exit(error.exit_code)
+        _stop(error)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO):
+        if error.errno not in MENDABLE:
             raise
-        refused = storage_error(error, error.filename or "the run's directory", "RUN")
-        Console(stderr=True).print(
-            f"[bold red]loopsim:[/bold red] {escape(str(refused))}", soft_wrap=True, highlight=False
-        )
-        sys.exit(refused.exit_code)
+        _stop(storage_error(error, error.filename or "the run's directory", "RUN"))
+
+
+def _stop(error: LoopsimError) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    message = f"[bold red]loopsim:[/bold red] {escape(str(error))}"
+    Console(stderr=True).print(message, soft_wrap=True, highlight=False)
+    sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -4,26 +4,19 @@ Functions take the section that they use. A run stores its resolved config and n
 """
 
 from loopsim.config.base import Section
-from loopsim.config.data import (
-    CocoSource,
-    DataConfig,
-    FairFaceSource,
-    FolderSource,
-    PhaseSource,
-    SavedDatasetSource,
-    Source,
-    TableConfig,
-    WebDatasetSource,
-)
+from loopsim.config.data import SPLITS, DataConfig, ResolvedDataConfig, Source, Split
+from loopsim.config.interventions import InterventionConfig
 from loopsim.config.load import (
     PRESETS,
     config_from_tree,
     known_keys,
     load_config,
     override_config,
+    parse_section,
     parse_value,
+    with_values,
 )
-from loopsim.config.loop import ComposeConfig, Config, EvaluateConfig, MetricName
+from loopsim.config.loop import ComposeConfig, Config, EvaluateConfig, ResolvedEvaluateConfig
 from loopsim.config.models import (
     SHIPPED,
     CaptionerConfig,
@@ -36,14 +29,14 @@ from loopsim.config.models import (
     GeneratorConfig,
     TrainConfig,
 )
+from loopsim.config.resolved import ResolvedConfig
 from loopsim.config.world import OpenMojiConfig, Profession, SkinType, Thing
 
 __all__ = [
-    "PRESETS", "SHIPPED", "CaptionerConfig", "ClassifierConfig", "ClipConfig", "CocoSource", "ComposeConfig",
-    "Config", "DataConfig", "DeviceConfig",
-    "EncoderConfig", "EvaluateConfig", "FairFaceSource", "FinetuneConfig", "FolderSource", "GenerateConfig",
-    "GeneratorConfig", "MetricName",
-    "OpenMojiConfig", "PhaseSource", "Profession", "SavedDatasetSource", "Section", "SkinType", "Source",
-    "TableConfig", "Thing", "TrainConfig",
-    "WebDatasetSource", "config_from_tree", "known_keys", "load_config", "override_config", "parse_value",
+    "PRESETS", "SHIPPED", "SPLITS", "CaptionerConfig", "ClassifierConfig", "ClipConfig", "ComposeConfig",
+    "Config", "DataConfig", "DeviceConfig", "EncoderConfig", "EvaluateConfig", "FinetuneConfig",
+    "GenerateConfig", "GeneratorConfig", "InterventionConfig", "OpenMojiConfig", "Profession",
+    "ResolvedConfig", "ResolvedDataConfig", "ResolvedEvaluateConfig", "Section", "SkinType", "Source",
+    "Split", "Thing", "TrainConfig", "config_from_tree", "known_keys", "load_config", "override_config",
+    "parse_section", "parse_value", "with_values",
 ]  # fmt: skip

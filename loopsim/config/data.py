@@ -1,118 +1,55 @@
-"""Which real data: the embedded world, or files in their publishers' own formats."""
+"""Which real data: the embedded world, files in their publishers' own formats, or an installed package's."""
 
-from typing import Annotated, Any, Literal, final
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, final, get_args
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from loopsim.config.base import Section, Share
 from loopsim.config.world import OpenMojiConfig
 
-Paths = str | tuple[str, ...]
+Split = Literal["train", "retrieval", "faces"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+MAX_DEPTH = 10
 
 
-class TableConfig(Section):
-    """Where a table keeps things. `labels` maps sensitive attributes to the columns (or JSON fields) that
-    hold them.
+def _free_settings(value: Any, depth: int = 0) -> Any:
+    """Return settings that nobody has checked yet in one form: keys in order, lists as tuples; what JSON
+    would give back as something else (dates, infinities) is refused.
+    """
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested more than {MAX_DEPTH} deep")
+    if isinstance(value, Mapping):
+        return {str(key): _free_settings(value[key], depth + 1) for key in sorted(value, key=str)}
+    if isinstance(value, (list, tuple)):
+        return tuple(_free_settings(item, depth + 1) for item in value)
+    if value is None or isinstance(value, (str, bool, int)) or _is_finite(value):
+        return value
+    raise ValueError(f"{value!r} is no text, number, list or table")
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+@final
+class Source(Section):
+    """Where pictures are: the name of a corpus format, and the settings that this format has.
+
+    Only the format knows its settings: `loopsim.data.formats.corpus_format.parse_source` checks them.
     """
 
-    image_column: str = "file"
-    caption_columns: tuple[str, ...] = ("caption",)
-    labels: dict[str, str] = {}
+    model_config = ConfigDict(extra="allow")
+
+    format: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_one_form(cls, tree: Any) -> Any:
+        return _free_settings(tree) if isinstance(tree, Mapping) else tree
 
 
-@final
-class FolderSource(TableConfig):
-    """A folder of pictures, and a CSV or JSONL file (`table`; default: the only one in the folder) with a row
-    for each picture or caption.
-    """
-
-    format: Literal["folder"]
-    path: str
-    table: str | None = None
-
-
-@final
-class CocoSource(Section):
-    """COCO 2014 or 2017: `captions_*.json` files and image folders; or Karpathy's `dataset_coco.json` with
-    the splits that are wanted.
-
-    `labels` is Zhao et al.'s `images_val2014.csv`; with it only labelled images are read, if `labelled_only`.
-    """
-
-    format: Literal["coco"]
-    images: Paths
-    captions: Paths = ()
-    karpathy: str | None = None
-    karpathy_splits: tuple[str, ...] = ("train", "restval")
-    labels: str | None = None
-    labelled_only: bool = False
-
-    @model_validator(mode="after")
-    def _captions_come_from_one_place(self) -> "CocoSource":
-        if bool(self.captions) == bool(self.karpathy):
-            raise ValueError(
-                "give captions (captions_*.json) or karpathy (dataset_coco.json), one of the two"
-            )
-        return self
-
-
-@final
-class WebDatasetSource(Section):
-    """Tar shards as img2dataset writes them. `shards`: paths with braces (`cc3m/{00000..00331}.tar`), or a
-    text file that lists one a line.
-
-    `labels` maps sensitive attributes to fields of each sample's JSON. Shards that are missing are passed
-    over and counted: links die.
-    """
-
-    format: Literal["webdataset"]
-    shards: Paths
-    caption_field: str | None = None
-    labels: dict[str, str] = {}
-
-
-@final
-class FairFaceSource(Section):
-    """FairFace: `fairface_label_train.csv` (file, age, gender, race, service_test) and the folder that its
-    `file` column starts from.
-    """
-
-    format: Literal["fairface"]
-    labels: str
-    images: str
-
-
-@final
-class PhaseSource(Section):
-    """PHASE: its region-level or all-annotators JSON, and the folder of pictures, named by image id.
-
-    `unit`: whole images, labelled where every annotated person agrees, or each person's region.
-    """
-
-    format: Literal["phase"]
-    annotations: str
-    images: str
-    unit: Literal["image", "region"] = "image"
-
-
-@final
-class SavedDatasetSource(TableConfig):
-    """What `datasets.Dataset.save_to_disk` wrote (needs the package `datasets`)."""
-
-    format: Literal["saved_dataset"]
-    path: str
-    split: str | None = None
-    image_column: str = "image"
-
-
-SOURCES = (FolderSource, CocoSource, WebDatasetSource, FairFaceSource, PhaseSource, SavedDatasetSource)
-Source = Annotated[
-    FolderSource | CocoSource | WebDatasetSource | FairFaceSource | PhaseSource | SavedDatasetSource,
-    Field(discriminator="format"),
-]
-
-
-@final
 class DataConfig(Section):
     """Which real data: the corpus, and how many items train and evaluate ("all": as many as there are).
 
@@ -121,10 +58,11 @@ class DataConfig(Section):
     set serves for both. `image_size` is the side of the squares that pictures are cut to. `manifest` is the
     file that freezes what was read (default: beside the runs); `values` lists an attribute's known labels
     where a table's own words are not to be trusted; `expected` numbers of items serve `loopsim plan` before
-    the corpus was read; more than `max_bad_share` bad rows stop a run.
+    the corpus was read; more than `max_bad_share` bad rows stop a run. `options` are the settings of a
+    corpus that an installed package brings.
     """
 
-    corpus: Literal["openmoji", "files"] = "openmoji"
+    corpus: str = "openmoji"
     num_train: PositiveInt | Literal["all"] = 1500
     num_retrieval: PositiveInt | Literal["all"] = 400
     num_faces: PositiveInt | Literal["all"] = 400
@@ -133,38 +71,51 @@ class DataConfig(Section):
     max_bad_share: Share = 0.01
     manifest: str | None = None
     values: dict[str, tuple[str, ...]] = {}
-    expected: dict[Literal["train", "retrieval", "faces"], PositiveInt] = {}
+    expected: dict[Split, PositiveInt] = {}
     train: Source | None = None
     retrieval: Source | None = None
     faces: Source | None = None
     openmoji: OpenMojiConfig = OpenMojiConfig()
+    options: dict[str, Any] = {}
 
     @model_validator(mode="before")
     @classmethod
-    def _files_are_read_whole(cls, tree: Any) -> Any:
-        if isinstance(tree, dict) and tree.get("corpus") == "files":
-            return {"num_train": "all", "num_retrieval": "all", "num_faces": "all"} | tree
+    def _only_the_pocket_world_has_no_end(cls, tree: Any) -> Any:
+        if isinstance(tree, dict) and tree.get("corpus", "openmoji") != "openmoji":
+            return {f"num_{split}": "all" for split in SPLITS} | tree
         return tree
 
-    @model_validator(mode="after")
-    def _sources_fit_the_corpus(self) -> "DataConfig":
-        given = [name for name in ("train", "retrieval", "faces") if getattr(self, name) is not None]
-        if self.corpus == "files" and self.train is None:
-            raise ValueError(
-                'corpus = "files" needs [data.train] with a format, for example format = "folder"'
-            )
-        if self.corpus == "openmoji" and given:
-            raise ValueError(f'[data.{given[0]}] is read with corpus = "files" only')
-        if self.corpus == "openmoji" and self.image_size != 64:
-            raise ValueError("the pocket world's pictures are 64 pixels wide")
-        if self.corpus == "openmoji" and "all" in (self.num_train, self.num_retrieval, self.num_faces):
-            raise ValueError('"all" is for corpus = "files": the pocket world has no end')
-        return self
+    @field_validator("options", mode="before")
+    @classmethod
+    def _options_in_one_form(cls, options: Any) -> Any:
+        return _free_settings(options)
 
-    def counts(self) -> dict[str, int]:
-        """Return the number of items per role. A run's stored config has numbers only; "all" is an error
+    def sources(self) -> dict[Split, Source]:
+        """Return the sources that are given, by split."""
+        found = {split: getattr(self, split) for split in SPLITS}
+        return {split: source for split, source in found.items() if source is not None}
+
+    def counts(self) -> dict[Split, int]:
+        """Return the number of items per split. A run's stored config has numbers only; "all" is an error
         here.
         """
-        found = {"train": self.num_train, "retrieval": self.num_retrieval, "faces": self.num_faces}
-        assert not isinstance(self.num_train, str), "numbers are settled when the run is created"
-        return {role: int(number) for role, number in found.items()}
+        assert "all" not in (self.num_train, self.num_retrieval, self.num_faces), "numbers are resolved"
+        return {split: int(getattr(self, f"num_{split}")) for split in SPLITS}
+
+
+@final
+class ResolvedDataConfig(DataConfig):
+    """The data of a run: numbers of items, and the manifest's place if the corpus has one."""
+
+    num_train: PositiveInt
+    num_retrieval: PositiveInt
+    num_faces: PositiveInt
+
+    @classmethod
+    def of(cls, data: DataConfig, **changes: Any) -> Self:
+        """Return a config's data with what was left open filled in by `changes`."""
+        return cls.model_validate(dict(data) | changes)
+
+    def counts(self) -> dict[Split, int]:
+        """Return the number of items per split."""
+        return {"train": self.num_train, "retrieval": self.num_retrieval, "faces": self.num_faces}

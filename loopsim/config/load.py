@@ -4,16 +4,15 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
 from loopsim.config.base import Section
-from loopsim.config.data import SOURCES
 from loopsim.config.loop import Config
 from loopsim.core.errors import ConfigError
 
-ROLES = ("train", "retrieval", "faces")
+S = TypeVar("S", bound=Section)
 
 # What each preset changes of the defaults.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -47,20 +46,61 @@ def load_config(source: str, overrides: Iterable[str] = ()) -> Config:
 
 def config_from_tree(tree: Mapping[str, Any], source: str) -> Config:
     """Return the validated config of a nested mapping; `source` names it in errors."""
+    return parse_section(Config, tree, source)
+
+
+def parse_section(model: type[S], tree: Mapping[str, Any], source: str = "", key: str = "") -> S:
+    """Return the validated section of a nested mapping; `source` (a file) and `key` (the section's own) say
+    in errors where it stands.
+
+    Raises ConfigError naming each wrong key, with the section's nearest known key or the allowed values.
+    """
     try:
-        return Config.model_validate(tree)
+        return model.model_validate(tree)
     except ValidationError as error:
+        known = known_keys(model, f"{key}." if key else "")
+        where = f"{source}: " if source else ""
         raise ConfigError(
-            "\n".join(_explain(source, dict(item)) for item in error.errors(include_url=False))
+            "\n".join(where + _explain(key, known, dict(item)) for item in error.errors(include_url=False))
         ) from error
 
 
 def override_config(config: Config, overrides: Iterable[str]) -> Config:
     """Return a config changed by `key=value` overrides. Raises ConfigError as `load_config` does."""
-    tree = config.model_dump(mode="json", exclude_none=True)
+    tree = config.model_dump(mode="json")
     for override in overrides:
         _override(tree, override)
     return config_from_tree(tree, "--set")
+
+
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
+    """Return a config with other values: sections as mappings, single keys also dotted (`{"clip.num_steps":
+    7}`).
+
+    Raises ConfigError as `load_config` does.
+    """
+    tree = config.model_dump(mode="json")
+    for key, value in values.items():
+        _put(tree, Config, key.split("."), value)
+    return config_from_tree(tree, "overrides")
+
+
+def _put(tree: dict[str, Any], model: type[Section] | None, path: list[str], value: Any) -> None:
+    """Set a value; a mapping goes into a section key by key, and replaces any other value whole."""
+    first, *rest = path
+    field = model.model_fields.get(first) if model is not None else None
+    inner = field.annotation if field is not None else None
+    section = inner if isinstance(inner, type) and issubclass(inner, Section) else None
+    if rest:
+        part = tree.setdefault(first, {})
+        if not isinstance(part, dict):
+            raise ConfigError(f"overrides: {first} is a value, not a section")
+        _put(part, section, rest, value)
+    elif section is not None and isinstance(value, Mapping):
+        for key, one in value.items():
+            _put(tree.setdefault(first, {}), section, [key], one)
+    else:
+        tree[first] = value
 
 
 def _copied(tree: Any) -> Any:
@@ -113,28 +153,22 @@ def known_keys(model: type[Section] = Config, prefix: str = "") -> list[str]:
     return keys
 
 
-def _known_keys_and_sources() -> list[str]:
-    """Return all keys, those of every corpus format's section among them."""
-    fields = {field for source in SOURCES for field in source.model_fields}
-    return known_keys() + [f"data.{role}.{field}" for role in ROLES for field in sorted(fields)]
-
-
-def _explain(source: str, error: dict[str, Any]) -> str:
+def _explain(section: str, known: Iterable[str], error: dict[str, Any]) -> str:
     parts = [
         str(part)
         for part in error["loc"]
         if part != "[key]" and not str(part).startswith(("constrained", "tuple", "float", "literal"))
     ]
-    if len(parts) > 2 and parts[0] == "data" and parts[1] in ROLES:
-        del parts[2]  # the format, which pydantic puts between the section and its key
-    key = ".".join(parts)
+    key = ".".join([section, *parts] if section else parts)
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, _known_keys_and_sources(), 1, cutoff=0.5)
-        return f"{source}: unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        near = difflib.get_close_matches(key, known, 1, cutoff=0.5)
+        return f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    if error["type"] == "missing":
+        return f"{key} is missing"
     reason = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error" and isinstance(error["input"], (dict, Section)):
-        return f"{source}: {key + ': ' if key else ''}{reason}"
-    message = f"{source}: {key} = {error['input']!r}: {reason[:1].lower()}{reason[1:]}"
+        return f"{key + ': ' if key else ''}{reason}"
+    message = f"{key} = {error['input']!r}: {reason[:1].lower()}{reason[1:]}"
     expected = str((error.get("ctx") or {}).get("expected", ""))
     near = difflib.get_close_matches(
         str(error["input"]), [word.strip("' ") for word in expected.replace(" or ", ",").split(",")], 1

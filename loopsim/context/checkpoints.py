@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 from safetensors.torch import load_file, save_file
 
 from loopsim.core import faults
+from loopsim.core.distributed import World
 from loopsim.core.errors import CorruptRun
 from loopsim.core.interrupt import Interrupt
 from loopsim.models.training import Checkpointing, State
 from loopsim.store import artifacts
-from loopsim.store.store import Record, Store
+from loopsim.store.rows import CheckpointRow
+from loopsim.store.store import Store
 
 _FILE = "state.safetensors"
 
@@ -23,31 +25,36 @@ _FILE = "state.safetensors"
 @final
 @dataclass
 class StoreCheckpoints(Checkpointing):
-    """Saves every `every` seconds, and whenever the loop is asked to stop. The replaced checkpoint is deleted
-    after its successor's row.
+    """Saves every `every` seconds, and whenever the loop is asked to stop.
+
+    The replaced checkpoint is deleted after its successor's row. Only rank 0 has the store.
     """
 
-    row: bytes
+    generation: int
+    phase: str
     store: Store | None
     folder: Path
     every: float
-    broadcast: Callable[[Any], Any]
+    world: World
     interrupt: Interrupt
     advanced: Callable[[int, float], None]
     _saved_at: float = field(default_factory=time.monotonic)
 
+    def _row(self, store: Store) -> CheckpointRow | None:
+        return store.get(CheckpointRow, self.generation, self.phase)
+
     def load(self) -> tuple[int, State] | None:
-        found = self.store.get(self.row) if self.store is not None else None
-        fields = self.broadcast(found.fields if found else None)
-        if fields is None:
+        row = self.world.broadcast(self._row(self.store) if self.store is not None else None)
+        if row is None:
             return None
-        problem = artifacts.damage(self.folder, fields["artifact"])
+        problem = artifacts.damage(self.folder, row.artifact)
         if problem is not None:
             raise CorruptRun(
                 f"the training's checkpoint: {problem}; `loopsim repair {self.folder.parent.name}` drops "
-                "it, and the phase begins again"
+                "it, and "
+                "the phase begins again"
             )
-        return fields["finished"], load_file(artifacts.locate(self.folder, fields["artifact"]) / _FILE)
+        return row.finished, load_file(artifacts.locate(self.folder, row.artifact) / _FILE)
 
     def after_step(self, num_finished: int, state: Callable[[], State], loss: float) -> None:
         self.advanced(num_finished, loss)
@@ -64,10 +71,10 @@ class StoreCheckpoints(Checkpointing):
             folder.mkdir()
             save_file(state, folder / _FILE)
 
-        previous = store.get(self.row)
+        previous = self._row(store)
         name = artifacts.put(self.folder, write)
         faults.reach("checkpoint.before")
-        store.write([(self.row, Record({"finished": num_finished, "artifact": name}))])
+        store.write([CheckpointRow(self.generation, self.phase, num_finished, name)])
         faults.reach("checkpoint.after")
-        if previous is not None and previous.fields["artifact"] != name:
-            artifacts.remove(self.folder, previous.fields["artifact"])
+        if previous is not None and previous.artifact != name:
+            artifacts.remove(self.folder, previous.artifact)

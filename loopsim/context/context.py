@@ -1,25 +1,36 @@
 """What one attempt at a phase may touch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar, final
 
-from loopsim.config import Config
+from loopsim.config import ResolvedConfig
 from loopsim.context.checkpoints import StoreCheckpoints
-from loopsim.context.phase import Progress
+from loopsim.context.models import Models
+from loopsim.context.phase_names import replica
+from loopsim.context.session import Session
+from loopsim.context.training_set import (
+    TrainingSet,
+    kept_samples,
+    sources_of_dataset,
+    sources_of_samples,
+)
 from loopsim.core import faults
-from loopsim.core.device import Device, choose_device
+from loopsim.core.device import Device
 from loopsim.core.distributed import World
 from loopsim.core.errors import CorruptRun
+from loopsim.core.events import Listener, StepTrained
 from loopsim.core.interrupt import Interrupt
+from loopsim.data.corpus import Corpus
+from loopsim.interventions.base import Intervention, Place
 from loopsim.store import artifacts
-from loopsim.store.keys import Table, key
-from loopsim.store.store import Record, Row, Store
+from loopsim.store.rows import PhaseRow, ReleasedRow, Row
+from loopsim.store.store import Store
 
 T = TypeVar("T")
 STATE, ARTIFACTS, SCRATCH = "state.lmdb", "artifacts", "scratch"
-_sound: set[Path] = set()  # artifacts whose content this process has already compared with their names
 
 
 @final
@@ -27,24 +38,45 @@ _sound: set[Path] = set()  # artifacts whose content this process has already co
 class PhaseContext:
     """What one attempt at a phase may touch. Rank 0 has the store; other ranks reach it through `read`, and
     pictures with `reader`.
+
+    `config` shows the sections that the phase declared; `acting` are the run's interventions as they stand
+    for the generation that the phase serves.
     """
 
-    config: Config
+    config: ResolvedConfig
     generation: int
     phase: str
     replicate: int
     world: World
-    progress: Progress
+    emit: Listener
     interrupt: Interrupt
     directory: Path
     weights: Path
     store: Store | None
     reader: Store
+    session: Session
+    acting: tuple[Intervention, ...]
+    checkpoint_seconds: float
+    keep: str
 
     @property
     def device(self) -> Device:
         """Where models compute."""
-        return choose_device(self.config.device, self.world.local_rank)
+        return self.session.device
+
+    @property
+    def corpus(self) -> Corpus:
+        """The run's corpus."""
+        return self.session.corpus
+
+    @cached_property
+    def models(self) -> Models:
+        """The models that take part."""
+        return Models(self.session, self.config, self.weights, self.find_artifact)
+
+    def interventions(self, place: Place) -> tuple[Intervention, ...]:
+        """Return the interventions that act at a place, in the config's order."""
+        return tuple(intervention for intervention in self.acting if place in intervention.places)
 
     def scratch(self) -> Path:
         """Return a folder for files that nobody misses: it is emptied when the run is opened."""
@@ -56,49 +88,63 @@ class PhaseContext:
         """Return, on every rank, rank 0's answer of the store."""
         return self.world.broadcast(question(self.store) if self.store is not None else None)
 
-    def write_batch(self, rows: list[Row]) -> None:
-        """Store a part of the phase's work, so that it need not be done again; only rank 0 writes. A safe
-        point: may raise Interrupted.
+    def write_batch(self, rows: Sequence[Row]) -> None:
+        """Store a part of the phase's work, so that it need not be done again; only rank 0 writes.
+
+        A safe point: may raise Interrupted.
         """
         if self.store is not None:
             faults.reach("batch.before")
             self.store.write(rows)
         self.interrupt.check()
 
-    def artifact(self, generation: int, phase: str, name: str) -> Path:
-        """Return the folder of an artifact that a finished phase left."""
-        found = self.find_artifact(generation, phase, name)
-        assert found is not None, f"{phase} of generation {generation} is read before it is finished"
-        return found
+    def training_set(self, generation: int | None = None) -> TrainingSet:
+        """Return D_g of this generation (or another) as compose stored it."""
+        chosen = self.generation if generation is None else generation
+        return TrainingSet(
+            self.corpus, self.reader, self.read(lambda store: sources_of_dataset(store, chosen))
+        )
 
-    def find_artifact(self, generation: int, phase: str, name: str) -> Path | None:
-        """Return the folder of an artifact, or None if the phase left none of that name. Raises CorruptRun if
-        it is missing or damaged.
+    def samples(self, generation: int, indices: Sequence[int] | None = None) -> TrainingSet | None:
+        """Return S_g's kept samples, or the given candidates, with their captions; None if there are none."""
+
+        def question(store: Store) -> Sequence[int]:
+            return kept_samples(store, generation) if indices is None else list(indices)
+
+        sources = self.read(lambda store: sources_of_samples(store, generation, question(store)))
+        return TrainingSet(self.corpus, self.reader, sources) if len(sources.slot) else None
+
+    def find_artifact(self, generation: int, phase: str, part: str, replicate: int = 0) -> Path | None:
+        """Return the folder of an artifact that a finished phase left, or None if it left none of that name.
+
+        Raises CorruptRun if it is missing, damaged, or was let go.
         """
-        found = self.read(lambda store: phase_row(store, generation, phase))
-        named = None if found is None else found.fields["artifacts"].get(name)
-        if found is None or named is None:
+        name = replica(phase, replicate)
+        row = self.read(lambda store: store.get(PhaseRow, generation, name))
+        artifact = None if row is None else row.artifacts.get(part)
+        if row is None or artifact is None:
             return None
-        if self.reader.get(key(Table.RELEASED, generation, phase)) is not None:
+        if self.reader.get(ReleasedRow, generation, name) is not None:
             raise CorruptRun(
-                f"the weights of {phase} of generation {generation} were let go (keep = "
-                f"{self.config.keep!r}); start again to have them"
+                f"the weights of {name} of generation {generation} were let go (keep = {self.keep!r}); "
+                "start again to "
+                "have them"
             )
-        folder = self.directory / ARTIFACTS / named
-        if folder not in _sound:
-            problem = artifacts.damage(
-                self.directory / ARTIFACTS, named, found.fields.get("files", {}).get(name)
-            )
+
+        def checked() -> Path:
+            folder = self.directory / ARTIFACTS
+            problem = artifacts.damage(folder, artifact, row.files.get(part))
             if problem is not None:
-                run = self.directory.name
                 raise CorruptRun(
-                    f"generation {generation}, {phase}, {name}: {problem}; `loopsim repair {run}` drops "
+                    f"generation {generation}, {name}, {part}: {problem}; `loopsim repair "
+                    f"{self.directory.name}` drops "
                     "back to what is sound"
                 )
-            _sound.add(folder)
-        return folder
+            return folder / artifact
 
-    def keep(self, write: Callable[[Path], None]) -> str:
+        return self.session.remember(("sound", artifact), checked)
+
+    def keep_artifact(self, write: Callable[[Path], None]) -> str:
         """Return the name of the artifact that `write` fills; rank 0 writes it."""
         return self.world.broadcast(
             artifacts.put(self.directory / ARTIFACTS, write) if self.store is not None else None
@@ -107,15 +153,14 @@ class PhaseContext:
     def checkpoints(self, num_steps: int) -> StoreCheckpoints:
         """Return where this phase's training keeps its state."""
         return StoreCheckpoints(
-            row=key(Table.CHECKPOINT, self.generation, self.phase),
+            generation=self.generation,
+            phase=self.phase,
             store=self.store,
             folder=self.directory / ARTIFACTS,
-            every=self.config.checkpoint_seconds,
-            broadcast=self.world.broadcast,
+            every=self.checkpoint_seconds,
+            world=self.world,
             interrupt=self.interrupt,
-            advanced=lambda done, loss: self.progress.advanced(done, num_steps, f"loss {loss:.3f}"),
+            advanced=lambda done, loss: self.emit(
+                StepTrained(self.generation, self.phase, done, num_steps, loss)
+            ),
         )
-
-
-def phase_row(store: Store, generation: int, phase: str) -> Record | None:
-    return store.get(key(Table.PHASE, generation, phase))

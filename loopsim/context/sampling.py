@@ -2,46 +2,61 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, final
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TypeVar, final
 
 import numpy as np
+from torch import Tensor
 
 from loopsim.context.context import PhaseContext
-from loopsim.context.model_loading import base_diffusion
-from loopsim.context.phase import replica
-from loopsim.context.training_set import encode_picture, open_corpus
+from loopsim.context.pictures import encode_picture
 from loopsim.core import faults
+from loopsim.core.events import ImagesDrawn
 from loopsim.core.rng import numpy_generator
 from loopsim.data.corpus import Corpus
-from loopsim.models.diffusion import stable_diffusion as diffusion
-from loopsim.models.diffusion.stable_diffusion import Diffusion
-from loopsim.store.keys import Table, index_of, key
-from loopsim.store.store import Record, Row
+from loopsim.interventions.base import Draw, Intervention, Place
+from loopsim.models.diffusion.sampler import Sampler
+from loopsim.store.rows import AuditFields, AuditRow, ReplicateAuditRow, SampleRow
+
+Planned = TypeVar("Planned", SampleRow, AuditRow, ReplicateAuditRow)
 
 
 class Generator(ABC):
-    """Draws one picture for each prompt and seed."""
+    """Draws one picture for each draw."""
 
     @abstractmethod
-    def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
+    def draw(self, draws: Sequence[Draw]) -> np.ndarray:
         """Return uint8 images [n, h, w, 3]."""
 
 
 @final
 @dataclass(frozen=True)
 class DiffusionGenerator(Generator):
-    """The run's Stable Diffusion."""
+    """The run's Stable Diffusion, with what interventions do to its noise."""
 
-    model: Diffusion
-    num_steps: int
-    guidance: float
-    size: int
+    sampler: Sampler
+    noise: tuple[Intervention, ...] = ()
 
-    def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
-        return diffusion.sample(
-            self.model, prompts, seeds, num_steps=self.num_steps, guidance=self.guidance, size=self.size
-        ).numpy()
+    def draw(self, draws: Sequence[Draw]) -> np.ndarray:
+        # A call has one guidance: draws that ask for another go through on their own.
+        parts = [self._together(list(part)) for _, part in groupby(draws, key=lambda draw: draw.guidance)]
+        return np.concatenate(parts)
+
+    def _together(self, draws: Sequence[Draw]) -> np.ndarray:
+        def changed(latents: Tensor) -> Tensor:
+            for intervention in self.noise:
+                latents = intervention.noise(latents, draws)
+            return latents
+
+        negatives = [draw.negative for draw in draws]
+        return self.sampler.draw(
+            [draw.prompt for draw in draws],
+            [draw.seed for draw in draws],
+            negatives=negatives if any(negatives) else None,
+            guidance=draws[0].guidance,
+            noise=changed if self.noise else None,
+        )
 
 
 @final
@@ -54,92 +69,105 @@ class OracleGenerator(Generator):
     corpus: Corpus
     shift: float
 
-    def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> np.ndarray:
+    def draw(self, draws: Sequence[Draw]) -> np.ndarray:
         pictures = [
-            self.corpus.oracle(prompt, self.shift, numpy_generator(seed, "oracle"))
-            for prompt, seed in zip(prompts, seeds, strict=True)
+            self.corpus.oracle(draw.prompt, self.shift, numpy_generator(draw.seed, "oracle"))
+            for draw in draws
         ]
         return np.stack(pictures)
 
 
-def open_generator(context: PhaseContext, trained_in: int) -> tuple[Generator, str]:
-    """Return SD_g for g = `trained_in` (the base model for -1, or before any training), ready to draw, and
-    its fingerprint for lineage.
+def generator_name(context: PhaseContext, trained_in: int) -> str:
+    """Return the fingerprint of SD_g for g = `trained_in`, for lineage."""
+    if context.config.generate.generator == "oracle":
+        return "oracle"
+    folder = context.models.generator_folder(trained_in, context.replicate)
+    return "base" if folder is None else folder.name
+
+
+def open_generator(context: PhaseContext, trained_in: int) -> Generator:
+    """Return SD_g for g = `trained_in` (the base model for -1, or before any training), alone: as the audit
+    asks it.
     """
     config = context.config.generate
     if config.generator == "oracle":
-        return OracleGenerator(open_corpus(context.config), config.oracle_shift * (trained_in + 1)), "oracle"
-    model, fingerprint = base_diffusion(context), "base"
-    folder = (
-        context.find_artifact(trained_in, replica("finetune", context.replicate), "generator")
-        if trained_in >= 0
-        else None
-    )
-    if folder is not None:  # there is none if fine-tuning has no steps
-        diffusion.load_finetuned(model, folder)
-        fingerprint = folder.name
-    size = context.config.data.image_size
-    return DiffusionGenerator(
-        diffusion.for_sampling(model), config.num_steps, config.guidance, size
-    ), fingerprint
+        return OracleGenerator(context.corpus, config.oracle_shift * (trained_in + 1))
+    return DiffusionGenerator(context.models.sampler(trained_in, context.replicate))
 
 
-def draw_missing(
-    context: PhaseContext,
-    place: tuple[Table, int],
-    plan: Sequence[dict[str, Any]],
-    generator: Callable[[], Generator],
-) -> None:
-    """Draw and store a row at (*place, index) for each planned picture (fields with `prompt` and `seed`)
-    whose row is not there yet.
+def open_adapted_generator(context: PhaseContext, trained_in: int) -> Generator:
+    """Return SD_g with the run's interventions on its weights and its noise."""
+    generator = open_generator(context, trained_in)
+    adapting, noise = context.interventions(Place.WEIGHTS), context.interventions(Place.NOISE)
+    if not isinstance(generator, DiffusionGenerator) or not (adapting or noise):
+        return generator
+    sampler = context.models.sampler(trained_in, shared=False) if adapting else generator.sampler
+    for intervention in adapting:
+        intervention.adapt(sampler, context.training_set())
+    return DiffusionGenerator(sampler, noise)
+
+
+def as_draw(row: SampleRow | AuditFields) -> Draw:
+    """Return the draw that a planned row stands for."""
+    if isinstance(row, SampleRow):
+        return Draw(row.caption, row.prompt, row.seed, row.negative, row.guidance)
+    return Draw(row.prompt, row.prompt, row.seed)
+
+
+def draw_missing(context: PhaseContext, plan: Sequence[Planned], generator: Callable[[], Generator]) -> None:
+    """Draw and store each planned row (one without its picture) that is not there yet.
 
     Batches are cut from the plan, not from what is missing, and are stored whole: a resumed phase computes
     exactly the batches that an uninterrupted one would have. Ranks take batches in turn; rank 0 writes. A
     picture that an earlier generation drew from the same seed and prompt with the same model is that picture,
     and is used again.
     """
-    size = context.config.generate.size()
-    present = context.read(lambda store: {index_of(raw_key) for raw_key in store.keys(key(*place))})
+    if not plan:
+        return
+    size, kind, first = context.config.generate.batch_size, type(plan[0]), plan[0].key[0]
+    present = context.read(lambda store: set(store.keys(kind, first)))
     batches = [range(start, min(start + size, len(plan))) for start in range(0, len(plan), size)]
-    missing = [batch for batch in batches if batch[0] not in present]
-    for batch in missing if place[0] is Table.SAMPLE else ():
-        again = [row for i in batch if (row := _drawn_before(context, place[1], i, plan[i])) is not None]
-        if len(again) == len(batch):
-            context.write_batch(again)
-            present.add(batch[0])
-    missing = [batch for batch in missing if batch[0] not in present]
+    missing = [batch for batch in batches if plan[batch[0]].key not in present]
+    drawn_again = [batch for batch in missing if _use_again(context, [plan[i] for i in batch])]
+    missing = [batch for batch in missing if batch not in drawn_again]
     if not missing:
         return
     drawing = generator()
     done = len(plan) - sum(map(len, missing))
-    context.progress.advanced(done, len(plan), "images")
+    context.emit(ImagesDrawn(context.generation, context.phase, done, len(plan)))
     for start in range(0, len(missing), context.world.size):
         mine = context.world.split(missing[start : start + context.world.size])
-        share: list[Row] = []
+        share: list[Planned] = []
         for batch in mine:
-            images = drawing.draw([plan[i]["prompt"] for i in batch], [plan[i]["seed"] for i in batch])
+            images = drawing.draw([as_draw(plan[i]) for i in batch])
             share += [
-                (
-                    key(*place, i),
-                    Record(dict(plan[i]), encode_picture(image, context.config.generate.image_format)),
-                )
+                replace(plan[i], picture=encode_picture(image, context.config.generate.image_format))
                 for i, image in zip(batch, images, strict=True)
             ]
         rows = [row for part in context.world.gather([share]) for row in part]
         context.write_batch(rows)
         faults.reach("sample.batch")
         done += len(rows)
-        context.progress.advanced(done, len(plan), "images")
+        context.emit(ImagesDrawn(context.generation, context.phase, done, len(plan)))
     context.world.wait()  # until the last rows are there for every rank to read
 
 
-def _drawn_before(context: PhaseContext, generation: int, index: int, planned: dict[str, Any]) -> Row | None:
-    """Return the row of a planned sample with the picture of the generation before, if that was drawn from
-    the same seed, prompt and model.
+def _use_again(context: PhaseContext, batch: Sequence[Planned]) -> bool:
+    """Store a batch of planned samples with the pictures of the generation before, if all of them are the
+    same there.
     """
-    before = context.reader.get(key(Table.SAMPLE, generation - 1, index)) if generation > 1 else None
-    if before is None or any(
-        before.fields.get(name) != planned.get(name) for name in ("seed", "prompt", "model")
-    ):
+    again: list[SampleRow] = []
+    for row in batch:
+        found = _drawn_before(context, row) if isinstance(row, SampleRow) else None
+        if found is None:
+            return False
+        again.append(found)
+    context.write_batch(again)
+    return True
+
+
+def _drawn_before(context: PhaseContext, row: SampleRow) -> SampleRow | None:
+    before = context.reader.get(SampleRow, row.generation - 1, row.index) if row.generation > 1 else None
+    if before is None or before.model != row.model or as_draw(before) != as_draw(row):
         return None
-    return key(Table.SAMPLE, generation, index), Record(dict(planned), before.blob)
+    return replace(row, picture=before.picture)

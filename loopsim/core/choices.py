@@ -5,13 +5,16 @@ nothing else. Installed packages add theirs through entry points; they are impor
 """
 
 import difflib
+import hashlib
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar, final
+from pathlib import Path
+from typing import Any, Generic, Self, TypeVar, final
 
 from loopsim.core.errors import ConfigError
 
@@ -35,8 +38,26 @@ class Choices(Generic[T]):
     `group` is the entry points' group, None if packages add none; `key` is the config's key, for errors.
     """
 
-    def __init__(self, key: str, kind: type[T], folder: str, group: str | None = None) -> None:
+    def __init__(
+        self,
+        key: str,
+        kind: type[Any],
+        folder: str,
+        group: str | None = None,
+        is_one: Callable[[object], bool] | None = None,
+    ) -> None:
         self.key, self.kind, self.folder, self.group = key, kind, folder, group
+        self._registered: dict[str, tuple[T, Origin]] = {}
+        self._is_one = is_one or (lambda value: isinstance(value, kind))
+
+    @classmethod
+    def of_classes(cls, key: str, base: type[Any], folder: str, group: str | None = None) -> Self:
+        """Return the choices among the concrete subclasses of `base`, each with a `name`."""
+
+        def is_one(value: object) -> bool:
+            return isinstance(value, type) and issubclass(value, base) and hasattr(value, "name")
+
+        return cls(key, base, folder, group, lambda value: is_one(value) and not inspect.isabstract(value))
 
     @cached_property
     def own(self) -> Mapping[str, T]:
@@ -45,7 +66,7 @@ class Choices(Generic[T]):
         found: dict[str, T] = {}
         for module in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
             for value in vars(importlib.import_module(f"{self.folder}.{module}")).values():
-                if isinstance(value, self.kind):
+                if self._is_one(value):
                     found[_name_of(value)] = value
         return found
 
@@ -57,7 +78,21 @@ class Choices(Generic[T]):
     @property
     def names(self) -> list[str]:
         """Every name that a config may use, whether its package can be imported or not."""
-        return [*self.own, *self._added]
+        return [*self.own, *self._added, *self._registered]
+
+    def accepts(self, value: object) -> bool:
+        """Return whether a value is one of this kind."""
+        return self._is_one(value)
+
+    def register(self, value: T) -> None:
+        """Add a value of a script's own, for this process; its version is the hash of its module's source.
+
+        Raises ConfigError if loopsim or an installed package has one of that name.
+        """
+        name = _name_of(value)
+        if name in self.own or name in self._added:
+            raise ConfigError(f"{self.key} = {name!r} is taken; give yours another name")
+        self._registered[name] = (value, _origin_in_a_script(value))
 
     def require(self, names: Iterable[str], key: str | None = None) -> None:
         """Raise ConfigError, with the nearest known name, unless all names are known and can be imported."""
@@ -71,6 +106,8 @@ class Choices(Generic[T]):
         """
         if name in self.own:
             return self.own[name]
+        if name in self._registered:
+            return self._registered[name][0]
         point = self._added.get(name)
         if point is None:
             near = difflib.get_close_matches(name, self.names, 1)
@@ -80,22 +117,25 @@ class Choices(Generic[T]):
 
     def _load(self, point: EntryPoint, key: str) -> T:
         try:
-            value = point.load()
+            value: Any = point.load()
         except Exception as error:  # whatever a stranger's module may raise when it is imported
             reason = f"{type(error).__name__}: {error}"
             raise ConfigError(
                 f"{key} = {point.name!r} comes from the package {_package(point)}, which cannot be imported "
                 f"({reason}); mend it, reinstall it, or leave {point.name!r} out"
             ) from error
-        if not isinstance(value, self.kind):
+        if not self._is_one(value):
             raise ConfigError(
                 f"{key} = {point.name!r}: the package {_package(point)} gives a {type(value).__name__} where "
                 f"a {self.kind.__name__} is wanted (entry point {point.value})"
             )
-        return value
+        found: T = value
+        return found
 
     def origin(self, name: str) -> Origin | None:
         """Return the package that brings a choice; None for loopsim's own and for unknown names."""
+        if name in self._registered:
+            return self._registered[name][1]
         point = self._added.get(name)
         if point is None or point.dist is None:
             return None
@@ -119,6 +159,15 @@ class Choices(Generic[T]):
 
 def _name_of(value: object) -> str:
     return str(getattr(value, "name"))  # noqa: B009 - the kinds share no base class
+
+
+def _origin_in_a_script(value: object) -> Origin:
+    """Return where a script's own value comes from: its file, and the hash of that."""
+    defined = value if isinstance(value, type) else getattr(value, "body", type(value))
+    path = inspect.getsourcefile(defined)
+    content = Path(path).read_bytes() if path is not None and Path(path).is_file() else b""
+    name = Path(path).name if path is not None else "an interactive session"
+    return Origin(f"script {name}", hashlib.blake2b(content, digest_size=8).hexdigest())
 
 
 def _package(point: EntryPoint) -> str:

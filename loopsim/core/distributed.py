@@ -53,7 +53,8 @@ class World:
 
         box: list[Any] = [value]
         broadcast_object_list(box, from_process=0)
-        return box[0]
+        found: T = box[0]
+        return found
 
     def wait(self) -> None:
         """Return when every rank has come here."""

@@ -23,6 +23,14 @@ class RunNotFound(LoopsimError):
     exit_code = 3
 
 
+class UndeclaredSection(LoopsimError):
+    """A phase, or a package's code in it, reads a section of the config that is not in the phase's
+    fingerprint.
+    """
+
+    exit_code = 2
+
+
 class RunExists(LoopsimError):
     """A new run would overwrite one that is there."""
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from types import FrameType
 from typing import Self, final
 
@@ -22,7 +23,10 @@ class Interrupt:
         self._previous: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
-        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        # Only a process's main thread may handle signals; a loop in another thread (a notebook's, a server's)
+        # has none.
+        is_main = threading.current_thread() is threading.main_thread()
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1) if is_main else ():
             self._previous[name] = signal.signal(name, self._handle)
         return self
 

@@ -6,46 +6,38 @@ import torch
 
 from loopsim.config import Config
 from loopsim.core.device import choose_device, largest_batch
-from loopsim.models.diffusion import stable_diffusion as diffusion
+from loopsim.models.diffusion.finetuning import make_trainable
+from loopsim.models.diffusion.loading import load_diffusion
 from loopsim.models.diffusion.objectives import objective_of
+from loopsim.models.diffusion.sampler import for_sampling, sample
 
 _PROMPT = "a photo of a person"
 MAX_BATCH = 256
 
 
-def probe_batches(config: Config, shipped: Path | None = None) -> Config:
-    """Return the config with measured batch sizes for drawing and fine-tuning, if it asks for them; they are
-    part of the run from then on.
+def drawing_batch(config: Config, weights: Path) -> int:
+    """Return how many pictures are drawn at a time, `weights` being the folder of shipped parts; the run
+    keeps it.
     """
-    updates: dict[str, object] = {}
-    if config.generate.batch_size == "auto":
-        updates["generate"] = config.generate.model_copy(update={"batch_size": _drawing(config, shipped)})
-    if config.finetune.micro_batch == "auto":
-        updates["finetune"] = config.finetune.model_copy(update={"micro_batch": _finetuning(config, shipped)})
-    return config.model_copy(update=updates)
-
-
-def _shipped(shipped: Path | None) -> Path:
-    return (shipped or Path(__file__).parent / "assets") / "generator"
-
-
-def _drawing(config: Config, shipped: Path | None) -> int:
     device = choose_device(config.device)
-    model = diffusion.for_sampling(diffusion.load_diffusion(config.generator, _shipped(shipped), device))
+    model = for_sampling(load_diffusion(config.generator, weights / "generator", device))
     size = config.data.image_size
 
     def draw(n: int) -> None:
-        diffusion.sample(
+        sample(
             model, [_PROMPT] * n, list(range(n)), num_steps=2, guidance=config.generate.guidance, size=size
         )
 
     return largest_batch(draw, device, MAX_BATCH)
 
 
-def _finetuning(config: Config, shipped: Path | None) -> int:
+def finetuning_batch(config: Config, weights: Path) -> int:
+    """Return how many pictures pass through the denoiser at a time while it is fine-tuned; the run
+    keeps it.
+    """
     device, settings = choose_device(config.device), config.finetune
-    model = diffusion.load_diffusion(config.generator, _shipped(shipped), device)
-    diffusion.make_trainable(model, settings.method, settings.rank, None, settings.lora_targets)
+    model = load_diffusion(config.generator, weights / "generator", device)
+    make_trainable(model, settings.method, settings.rank, None, settings.lora_targets)
     if settings.gradient_checkpointing:
         model.denoiser.enable_gradient_checkpointing()
     objective = objective_of(
@@ -65,7 +57,7 @@ def _finetuning(config: Config, shipped: Path | None) -> int:
                 latent.expand(n, -1, -1, -1),
                 torch.Generator(),
             )
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         model.denoiser.zero_grad(set_to_none=True)
 
     return largest_batch(step, device, min(MAX_BATCH, settings.batch_size))

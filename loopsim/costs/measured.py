@@ -9,14 +9,16 @@ from typing import final
 
 import torch
 
-from loopsim.config import Config
+from loopsim.config import ResolvedConfig
 from loopsim.core.distributed import World
 from loopsim.models.base_weights import weights_folder
 from loopsim.models.captioners.clipcap import load_clipcap
 from loopsim.models.clip import contrastive_loss, load_clip
-from loopsim.models.diffusion import stable_diffusion as diffusion
+from loopsim.models.diffusion.finetuning import make_trainable
+from loopsim.models.diffusion.loading import load_diffusion
 from loopsim.models.diffusion.objectives import FlowMatching
-from loopsim.phases.generate import num_candidates, num_kept
+from loopsim.models.diffusion.sampler import for_sampling, sample
+from loopsim.phases.candidates import num_candidates, num_kept
 
 _EXAMPLE = "a photo of a female cook next to a dog in a park"
 
@@ -39,7 +41,7 @@ def _seconds(unit: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def measure_budget(config: Config) -> list[Cost]:
+def measure_budget(config: ResolvedConfig) -> list[Cost]:
     """Measure the trained phases and sampling for a few seconds, and return each phase's cost; compose and
     commit cost next to nothing.
     """
@@ -52,14 +54,15 @@ def measure_budget(config: Config) -> list[Cost]:
     def clip_step() -> None:
         contrastive_loss(
             clip, images(config.clip.batch_size), [_EXAMPLE] * config.clip.batch_size, World()
-        ).backward()
+        ).backward()  # type: ignore[no-untyped-call]
 
     def captioner_step() -> None:
         features = torch.randn(config.captioner.batch_size, captioner.feature_size)
-        captioner.loss(features, [_EXAMPLE] * config.captioner.batch_size).backward()
+        loss = captioner.loss(features, [_EXAMPLE] * config.captioner.batch_size)
+        loss.backward()  # type: ignore[no-untyped-call]
 
-    model = diffusion.load_diffusion(config.generator, weights / "generator")
-    diffusion.make_trainable(model, config.finetune.method, config.finetune.rank, None)
+    model = load_diffusion(config.generator, weights / "generator")
+    make_trainable(model, config.finetune.method, config.finetune.rank, None)
     conditions = model.encode_prompts([_EXAMPLE] * config.finetune.batch_size)
     latents = model.encode_images(images(config.finetune.batch_size))
     objective = FlowMatching()
@@ -67,18 +70,18 @@ def measure_budget(config: Config) -> list[Cost]:
     def finetune_step() -> None:
         objective.loss(
             lambda noisy, t: model.predict(noisy, t, conditions), latents, torch.Generator()
-        ).backward()
+        ).backward()  # type: ignore[no-untyped-call]
 
     per_step = {
         "train_clip": _seconds(clip_step),
         "train_captioner": _seconds(captioner_step),
         "finetune": _seconds(finetune_step),
     }
-    sampler = diffusion.for_sampling(diffusion.load_diffusion(config.generator, weights / "generator"))
-    size, settings = config.generate.size(), config.generate
+    sampler = for_sampling(load_diffusion(config.generator, weights / "generator"))
+    size, settings = config.generate.batch_size, config.generate
 
     def batch() -> None:
-        diffusion.sample(
+        sample(
             sampler,
             [_EXAMPLE] * size,
             list(range(size)),
@@ -87,7 +90,7 @@ def measure_budget(config: Config) -> list[Cost]:
         )
 
     per_image = _seconds(batch) / size
-    audit = len(config.data.openmoji.professions) * config.evaluate.num_audit_images
+    audit = len(config.evaluate.professions) * config.evaluate.num_audit_images
     drawn = num_candidates(settings, num_kept(config, 0))
     return [
         Cost(

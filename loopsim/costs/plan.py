@@ -10,18 +10,21 @@ from typing import final
 
 import torch
 
-from loopsim.config import Config
-from loopsim.context.phase import phase_names
+from loopsim.config import Config, Split
+from loopsim.context.phase_names import all_phases, base_name
 from loopsim.core.device import Device
 from loopsim.core.errors import ConfigError
 from loopsim.core.units import readable_bytes
-from loopsim.costs.flops import DiffusionCost, TowerCost, captioner_cost, clip_cost, diffusion_cost
-from loopsim.data.corpus import US_WOMEN
-from loopsim.data.manifest import Manifest
-from loopsim.data.survey import manifest_path
+from loopsim.costs.flops import DiffusionCost, captioner_cost, clip_cost, diffusion_cost
+from loopsim.data.corpora import CORPORA
+from loopsim.evaluation.measure import MEASURES, default_measures
+from loopsim.interventions.base import Place
+from loopsim.interventions.registry import build
 from loopsim.models.base_weights import SHIPPED_WEIGHTS
-from loopsim.phases.compose import num_needed, num_replaced
-from loopsim.phases.generate import num_candidates
+from loopsim.models.forward_cost import TowerCost
+from loopsim.phases.candidates import num_candidates
+from loopsim.phases.compose import num_needed
+from loopsim.phases.policies.policy import POLICIES, num_replaced
 
 # Peak dense rates in TFLOP/s as their makers state them: bfloat16, float16 where there is no bfloat16 (V100,
 # T4).
@@ -112,27 +115,21 @@ def plan(config: Config, runs_dir: Path, device: str, rate: float) -> Plan:
     costs = Costs(config)
     work = [
         item
-        for g in range(config.generations + 1)
-        for name in phase_names(g, config.generations, config.evaluate.num_replicates)
-        if (item := costs.of(g, name.partition("#")[0], name, sizes)) is not None
+        for g, name in all_phases(config.generations, config.evaluate.num_replicates)
+        if (item := costs.of(g, base_name(name), name, sizes)) is not None
     ]
     return Plan(work, device, rate, costs.encodings_bytes(sizes), assumed)
 
 
-def _sizes(config: Config, runs_dir: Path) -> tuple[dict[str, int], list[str]]:
-    asked: dict[str, int | str] = {
+def _sizes(config: Config, runs_dir: Path) -> tuple[dict[Split, int], list[str]]:
+    asked: dict[Split, int | str] = {
         "train": config.data.num_train,
         "retrieval": config.data.num_retrieval,
         "faces": config.data.num_faces,
     }
-    found: dict[str, int] = {}
+    found: dict[Split, int] = {}
     assumed = []
-    path = manifest_path(config.data, runs_dir)
-    known = (
-        _frozen_sizes(path, config.data.faces is None)
-        if config.data.corpus == "files" and path.is_file()
-        else {}
-    )
+    known = CORPORA.get(config.data.corpus).known_sizes(config.data, runs_dir)
     for role, number in asked.items():
         if number != "all":
             found[role] = int(number)
@@ -151,24 +148,12 @@ def _sizes(config: Config, runs_dir: Path) -> tuple[dict[str, int], list[str]]:
     return found, assumed
 
 
-def _frozen_sizes(path: Path, faces_are_retrieval: bool) -> Mapping[str, int]:
-    manifest = Manifest(path)
-    try:
-        sizes = {
-            "train": manifest.size("train"),
-            "retrieval": manifest.size("retrieval"),
-            "faces": manifest.size("faces"),
-        }
-    finally:
-        manifest.close()
-    return sizes | ({"faces": sizes["retrieval"]} if faces_are_retrieval else {})
-
-
 class Costs:
     """The FLOPs and bytes of a config's parts, and what each phase does with them."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.selecting = [i for i in build(config.interventions) if Place.SELECT in i.places]
         weights = Path(config.base_weights) if config.base_weights else SHIPPED_WEIGHTS
         self.diffusion: DiffusionCost = diffusion_cost(
             config.generator, weights / "generator", config.data.image_size
@@ -179,9 +164,8 @@ class Costs:
 
     def dataset_size(self, generation: int, num_slots: int) -> int:
         """Return |D_g|."""
-        if generation == 0 or self.config.compose.policy != "accumulate":
-            return num_slots
-        return num_slots * (generation + 1)
+        policy = POLICIES.get(self.config.compose.policy)
+        return policy.dataset_size(num_slots, generation) if generation else num_slots
 
     def num_drawn(self, generation: int, num_slots: int) -> int:
         """Return how many pictures SD_g draws for S_{g+1}; those that an earlier generation drew from the
@@ -193,14 +177,15 @@ class Costs:
             if generate.num_samples is None
             else generate.num_samples
         )
-        drawn = num_candidates(generate, needed)
+        drawn = num_candidates(generate, needed, self.selecting)
         if (
             not generate.fresh_seeds
             and self.config.finetune.steps(num_slots) == 0
             and generation > 0
             and compose.policy == "substitute"
         ):
-            drawn -= num_candidates(generate, num_replaced(compose, num_slots, generation, self.config.seed))
+            before = num_replaced(compose, num_slots, generation, self.config.seed)
+            drawn -= num_candidates(generate, before, self.selecting)
         return max(0, drawn)
 
     def image_flops(self) -> float:
@@ -213,7 +198,7 @@ class Costs:
             + passes * self.diffusion.text
         )
 
-    def of(self, generation: int, phase: str, name: str, sizes: Mapping[str, int]) -> Work | None:
+    def of(self, generation: int, phase: str, name: str, sizes: Mapping[Split, int]) -> Work | None:
         """Return a phase's work, or None for those that cost next to nothing."""
         config, num_slots = self.config, sizes["train"]
         n = self.dataset_size(generation, num_slots)
@@ -256,18 +241,21 @@ class Costs:
                 disk = drawn * self.picture_bytes()
                 if not config.generate.fresh_seeds and generation > 0:
                     # Pictures that are used again are stored again: a generation is complete in itself.
-                    disk = self.picture_bytes() * num_candidates(
-                        config.generate, num_needed(config.compose, num_slots, generation + 1, config.seed)
-                    )
+                    needed = num_needed(config.compose, num_slots, generation + 1, config.seed)
+                    stored = num_candidates(config.generate, needed, self.selecting)
+                    disk = self.picture_bytes() * stored
                 return Work(generation, name, drawn, 0, flops, disk)
             case "evaluate":
                 return self._evaluate(generation, name, n, sizes)
         return None
 
-    def _evaluate(self, generation: int, name: str, n: int, sizes: Mapping[str, int]) -> Work:
+    def _evaluate(self, generation: int, name: str, n: int, sizes: Mapping[Split, int]) -> Work:
         config = self.config
-        world = config.data.openmoji.professions if config.data.corpus == "openmoji" else US_WOMEN
-        audit = len(config.evaluate.professions or world) * config.evaluate.num_audit_images
+        world = config.evaluate.professions or CORPORA.get(config.data.corpus).professions(config.data)
+        chosen = config.evaluate.metrics
+        names = default_measures() if chosen == "default" else chosen
+        is_audited = any(MEASURES.get(name).draws_audit for name in names)
+        audit = is_audited * len(world) * config.evaluate.num_audit_images
         measured = min(n, config.evaluate.max_pictures) * (3 if generation else 2)
         written = sizes["retrieval"] * config.captioner.num_beams * self.captioner.forward
         seen = (sizes["retrieval"] + sizes["faces"]) * self.clip.forward + (
@@ -287,7 +275,7 @@ class Costs:
         """Return about how many bytes a stored picture takes."""
         return self.config.data.image_size**2 * BYTES_PER_PIXEL[self.config.generate.image_format]
 
-    def encodings_bytes(self, sizes: Mapping[str, int]) -> float:
+    def encodings_bytes(self, sizes: Mapping[Split, int]) -> float:
         """Return the scratch space that cached latents and captions need while fine-tuning."""
         config = self.config.finetune
         seen = min(sizes["train"], config.steps(sizes["train"]) * config.batch_size)
@@ -311,13 +299,12 @@ def rows_of(found: Plan, *, every: bool) -> tuple[list[PlanRow], list[str]]:
             generation, phase, images, steps, flops, found.hours(flops), sum(item.disk for item in work)
         )
 
-    names = list(dict.fromkeys(item.phase.partition("#")[0] for item in found.work))
+    names = list(dict.fromkeys(base_name(item.phase) for item in found.work))
     if every:
         rows = [row(str(item.generation), item.phase, [item]) for item in found.work]
     else:
         rows = [
-            row("all", name, [item for item in found.work if item.phase.partition("#")[0] == name])
-            for name in names
+            row("all", name, [item for item in found.work if base_name(item.phase) == name]) for name in names
         ]
     total = row("total", "", found.work)
     notes = [f"assumed: {', '.join(found.assumed)}"] if found.assumed else []

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from loopsim.config import DataConfig
+from loopsim.config import SPLITS, DataConfig
 from loopsim.core.errors import ConfigError, DataError, RunMismatch
+from loopsim.data.corpora import check_data
 from loopsim.data.manifest import Manifest
-from loopsim.data.survey import SPLITS, Report, manifest_path, survey
+from loopsim.data.reading import Report
+from loopsim.data.survey import manifest_path, survey
 
 
 @final
@@ -43,11 +45,13 @@ def check_corpus(
 ) -> CorpusSummary:
     """Read a corpus through, freeze it in its manifest if it has none, and return what was found.
 
-    Raises RunMismatch if it differs from what is frozen, unless `replace`.
+    Raises RunMismatch if it differs from what is frozen, unless `replace`; ConfigError if the section does
+    not fit its corpus.
     """
-    if config.corpus != "files":
+    check_data(config)
+    if config.train is None:
         raise ConfigError(
-            'data.corpus = "openmoji" has no files to check; set corpus = "files" and [data.train]'
+            f'data.corpus = "{config.corpus}" has no files to check; set corpus = "files" and [data.train]'
         )
     path = manifest_path(config, runs_dir)
     fresh = path.with_name(f"{path.name}.new")

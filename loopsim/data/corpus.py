@@ -3,11 +3,37 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Self, final
 
 import numpy as np
 
-Split = Literal["train", "retrieval", "faces"]
+from loopsim.config import SPLITS
+from loopsim.config import Split as Split
+from loopsim.core.errors import ConfigError, DataError
+
+
+@final
+@dataclass(frozen=True)
+class ItemKey:
+    """Which item of a corpus: the `index`-th of a split in one `draw`. Written "train/0/17" in a run's rows
+    and in the names of random draws.
+    """
+
+    split: Split
+    draw: int
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.split}/{self.draw}/{self.index}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the key that a text writes. Raises DataError if it is none."""
+        try:
+            name, draw, index = text.split("/")
+            return cls(next(split for split in SPLITS if split == name), int(draw), int(index))
+        except (ValueError, StopIteration) as error:
+            raise DataError(f"{text!r} is no item of a corpus: keys look like train/0/17") from error
 
 
 @final
@@ -47,14 +73,18 @@ class Corpus(ABC):
     """
 
     @abstractmethod
+    def record(self, key: str) -> Record:
+        """Return the record of that key, an `ItemKey` as text. Raises DataError if there is none."""
+
     def records(self, split: Split, num_items: int, draw: int = 0) -> Sequence[Record]:
         """Return `num_items` records of a split; another `draw` gives fresh, unseen real data of the same
         distribution.
         """
+        return [self.record(str(ItemKey(split, draw, index))) for index in range(num_items)]
 
-    @abstractmethod
-    def record(self, key: str) -> Record:
-        """Return the record of that key. Raises DataError if there is none."""
+    def train_record(self, slot: int, draw: int = 0) -> Record:
+        """Return the record of a caption slot: one of the training split's items."""
+        return self.record(str(ItemKey("train", draw, slot)))
 
     @abstractmethod
     def image(self, record: Record) -> np.ndarray:
@@ -63,15 +93,6 @@ class Corpus(ABC):
     def images(self, records: Sequence[Record]) -> list[np.ndarray]:
         """Return several records' pictures."""
         return [self.image(record) for record in records]
-
-    @abstractmethod
-    def oracle(self, prompt: str, shift: float, rng: np.random.Generator) -> np.ndarray:
-        """Return a fresh real picture, as `image` does, that a prompt could be the caption of: the control of
-        METRICS.md §4.
-
-        What the prompt leaves open is drawn from the corpus's own distribution given what it states, with
-        P(woman) moved by `shift`.
-        """
 
     @abstractmethod
     def reference(self, num_items: int) -> Sequence[Record]:
@@ -85,18 +106,25 @@ class Corpus(ABC):
         report.
         """
 
-    @abstractmethod
     def reported(self, split: Split) -> tuple[str, ...]:
         """Return the attributes whose groups every metric is reported for."""
+        return tuple(self.attributes(split))
 
-    @abstractmethod
+    def oracle(self, prompt: str, shift: float, rng: np.random.Generator) -> np.ndarray:
+        """Return a fresh real picture, as `image` does, that a prompt could be the caption of: the control of
+        METRICS.md §4.
+
+        What the prompt leaves open is drawn from the corpus's own distribution given what it states, with
+        P(woman) moved by `shift`. Raises ConfigError where nobody knows that distribution.
+        """
+        raise ConfigError(
+            "generate.generator = 'oracle' needs a corpus whose process is known: data.corpus = 'openmoji'"
+        )
+
     def world_women(self) -> Mapping[str, float]:
         """Return P(woman | profession) in the world, for the neutral prompts."""
+        return US_WOMEN
 
     def world_darker(self) -> float:
         """Return the share of people with darker skin in the world."""
         return COCO_DARKER
-
-    @abstractmethod
-    def attribution(self) -> str | None:
-        """Return the credit line that the pictures' licence asks for, if any."""

@@ -16,9 +16,9 @@ from loopsim.core.errors import DataError
 from loopsim.data.image_ref import ROW, ImageRef
 from loopsim.data.saved_rows import open_saved, picture_bytes
 
-# What is read, by content; other formats that Pillow knows (EPS, PDF, …) run other programs or are no
-# photographs.
-FORMATS = {
+# What is read, by content, and how its files are named; other formats that Pillow knows (EPS, PDF, …) run
+# other programs or are no photographs.
+SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "PNG": (".png",),
     "WEBP": (".webp",),
@@ -50,7 +50,7 @@ def _open(data: bytes) -> Image.Image:
     if len(data) > MAX_BYTES:
         raise BadPicture(f"{len(data) / 1e6:.0f} MB, more than {MAX_BYTES / 1e6:.0f}")
     try:
-        image = Image.open(io.BytesIO(data), formats=list(FORMATS))
+        image = Image.open(io.BytesIO(data), formats=list(SUFFIXES))
     except _UNREADABLE as error:
         raise BadPicture(f"not a picture that can be read ({type(error).__name__})") from error
     width, height = image.size
@@ -68,7 +68,7 @@ def examine(data: bytes, name: str) -> tuple[int, int]:
     """
     image = _open(data)
     suffix = PurePath(name).suffix.lower()
-    meant = next((format_ for format_, suffixes in FORMATS.items() if suffix in suffixes), None)
+    meant = next((format_ for format_, suffixes in SUFFIXES.items() if suffix in suffixes), None)
     if meant is not None and meant != image.format and not {meant, image.format} <= {"JPEG", "MPO"}:
         raise BadPicture(f"its name says {meant}, its content is {image.format}")
     try:

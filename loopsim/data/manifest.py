@@ -16,10 +16,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, final
 
+from loopsim.config import SPLITS
 from loopsim.core.errors import DataError
 from loopsim.data.corpus import Split
-from loopsim.data.formats.reading import BadRow, Item
 from loopsim.data.image_ref import ImageRef
+from loopsim.data.reading import BadRow, Item
 
 VERSION = 1
 _SCHEMA = """
@@ -131,10 +132,7 @@ class ManifestWriter:
         query = "SELECT split, position, key, box, hash, captions, groups FROM items ORDER BY split, position"
         for row in self._db.execute(query):
             whole.update(repr(row).encode())
-        tallies = {
-            split: asdict(self._tally(split, num_absent.get(split, 0)))
-            for split in ("train", "retrieval", "faces")
-        }
+        tallies = {split: asdict(self._tally(split, num_absent.get(split, 0))) for split in SPLITS}
         meta = {"version": str(VERSION), "hash": whole.hexdigest(), "tallies": _json(tallies)}
         self._db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
         self._db.commit()
@@ -195,11 +193,12 @@ class Manifest:
     @property
     def hash(self) -> str:
         """The hash of its items: pictures, captions and labels, wherever they lie."""
-        return self._meta["hash"]
+        return str(self._meta["hash"])
 
     def size(self, split: Split) -> int:
         """Return the number of items of a split."""
-        return self._db.execute("SELECT count(*) FROM items WHERE split = ?", (split,)).fetchone()[0]
+        (number,) = self._db.execute("SELECT count(*) FROM items WHERE split = ?", (split,)).fetchone()
+        return int(number)
 
     def entry(self, split: Split, position: int) -> Entry:
         """Return the item at a position. Raises DataError if there is none."""

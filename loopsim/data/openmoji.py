@@ -21,7 +21,7 @@ from PIL import Image
 from loopsim.config import OpenMojiConfig
 from loopsim.core.errors import DataError
 from loopsim.core.rng import numpy_generator
-from loopsim.data.corpus import Corpus, Record, Split
+from loopsim.data.corpus import Corpus, ItemKey, Record, Split
 from loopsim.data.scene_captions import Facts, describe, grammar_words, parse
 
 IMAGE_SIZE = 64
@@ -204,12 +204,6 @@ class OpenMojiCorpus(Corpus):
             "profession": tuple(self.women),
         }
 
-    def attribution(self) -> str:
-        return ATTRIBUTION
-
-    def records(self, split: Split, num_items: int, draw: int = 0) -> Sequence[Record]:
-        return [self.record(f"{split}/{draw}/{index}") for index in range(num_items)]
-
     def record(self, key: str) -> Record:
         scene = self.scene(key)
         return Record(
@@ -222,11 +216,11 @@ class OpenMojiCorpus(Corpus):
         return render(self.scene(record.key))
 
     def scene(self, key: str) -> Scene:
-        """Return the scene that a record's key names (`split/draw/index`)."""
-        split, _, index = key.split("/")
+        """Return the scene that a record's key names."""
+        item = ItemKey.parse(key)
         rng = numpy_generator(self.seed, "openmoji", key)
-        cell = None if split == "train" else self._cells[int(index) % len(self._cells)]
-        return self.draw_scene(rng, cell, close_up=split == "faces")
+        cell = None if item.split == "train" else self._cells[item.index % len(self._cells)]
+        return self.draw_scene(rng, cell, close_up=item.split == "faces")
 
     def draw_scene(
         self,

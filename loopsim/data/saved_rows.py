@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from loopsim.core.errors import DataError
+from loopsim.data.paths import require
 
 
 def open_saved(path: str, split: str | None, image_column: str) -> Any:
@@ -19,7 +20,7 @@ def open_saved(path: str, split: str | None, image_column: str) -> Any:
         ) from error
     folder, _, inner = path.partition("#")
     try:
-        found = datasets.load_from_disk(str(_require(folder)))
+        found = datasets.load_from_disk(str(require(Path(folder), "saved dataset")))
     except (FileNotFoundError, ValueError, OSError) as error:
         raise DataError(f"{folder}: not a dataset that `save_to_disk` wrote ({error})") from error
     split = split or inner or None
@@ -40,17 +41,10 @@ def picture_bytes(value: Any) -> bytes:
     """Return the bytes of an undecoded picture: embedded, or in the file that it names. Raises DataError if
     it has neither.
     """
-    if isinstance(value, dict) and value.get("bytes"):
-        return value["bytes"]
+    data = value.get("bytes") if isinstance(value, dict) else None
+    if isinstance(data, bytes) and data:
+        return data
     path = value.get("path") if isinstance(value, dict) else None
     if path and os.path.isfile(path):
         return Path(path).read_bytes()
     raise DataError(f"a row of the saved dataset has no picture (path {path!r})")
-
-
-def _require(folder: str) -> str:
-    if not os.path.exists(folder):
-        raise DataError(
-            f"{folder}: no such saved dataset; relative paths start from the folder that loopsim is called in"
-        )
-    return folder

@@ -4,46 +4,23 @@ manifest.
 
 import hashlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-from loopsim.config import (
-    CocoSource,
-    DataConfig,
-    FairFaceSource,
-    FolderSource,
-    PhaseSource,
-    SavedDatasetSource,
-    Source,
-    WebDatasetSource,
-)
+from pydantic_core import to_json
+
+from loopsim.config import SPLITS, DataConfig, Source
 from loopsim.core.errors import DataError
 from loopsim.data.corpus import Split
-from loopsim.data.formats.coco import read_coco
-from loopsim.data.formats.fairface import read_fairface
-from loopsim.data.formats.folder import read_folder
-from loopsim.data.formats.phase_dataset import read_phase
-from loopsim.data.formats.reading import Absent, BadRow, Item, Reading, Values
-from loopsim.data.formats.saved_dataset import read_saved_dataset
-from loopsim.data.formats.webdataset import read_webdataset
+from loopsim.data.formats.corpus_format import parse_source, picture_reader, read_source
 from loopsim.data.image_ref import ImageRef
 from loopsim.data.images import BadPicture, PictureReader, examine
 from loopsim.data.manifest import Manifest, ManifestWriter, hash_bytes
+from loopsim.data.reading import Absent, BadRow, Item, Reading, Report
 
-READERS: dict[type, Callable[[Any, Values], Iterator[Reading]]] = {
-    FolderSource: read_folder,
-    CocoSource: read_coco,
-    WebDatasetSource: read_webdataset,
-    FairFaceSource: read_fairface,
-    PhaseSource: read_phase,
-    SavedDatasetSource: read_saved_dataset,
-}
-SPLITS: tuple[Split, ...] = ("train", "retrieval", "faces")
 MAX_VALUES = 50
 _NUM_THREADS, _LOOKAHEAD = 4, 64
-Report = Callable[[str, int], None]  # split, rows read so far
 
 
 def manifest_path(config: DataConfig, runs_dir: Path) -> Path:
@@ -52,8 +29,12 @@ def manifest_path(config: DataConfig, runs_dir: Path) -> Path:
     """
     if config.manifest is not None:
         return Path(config.manifest)
-    content = config.model_dump_json(include={"train", "retrieval", "faces", "holdout", "values"})
-    return runs_dir / "manifests" / f"{hashlib.blake2b(content.encode(), digest_size=8).hexdigest()}.sqlite"
+    # What is left to a format's defaults counts as if it were written out.
+    sources = dict.fromkeys(SPLITS) | {
+        split: parse_source(source, f"data.{split}") for split, source in config.sources().items()
+    }
+    content = to_json({"holdout": config.holdout, "values": config.values} | sources)
+    return runs_dir / "manifests" / f"{hashlib.blake2b(content, digest_size=8).hexdigest()}.sqlite"
 
 
 def survey(config: DataConfig, path: Path, report: Report = lambda split, done: None) -> Manifest:
@@ -63,10 +44,8 @@ def survey(config: DataConfig, path: Path, report: Report = lambda split, done: 
     writer = ManifestWriter(path)
     absent: Counter[str] = Counter()
     try:
-        for split in SPLITS:
-            source: Source | None = getattr(config, split)
-            if source is not None:
-                _survey_source(config, split, source, writer, absent, report)
+        for split, source in config.sources().items():
+            _survey_source(config, split, source, writer, absent, report)
         for split in SPLITS:
             _survey_values(writer, split)
         writer.close(absent)
@@ -84,10 +63,9 @@ def _survey_source(
     absent: Counter[str],
     report: Report,
 ) -> None:
-    reader = PictureReader(getattr(source, "image_column", "image"))
-    for done, (reading, outcome) in enumerate(
-        _examined(READERS[type(source)](source, config.values), reader), 1
-    ):
+    key = f"data.{role}"
+    readings = read_source(source, key, config.values)
+    for done, (reading, outcome) in enumerate(_examined(readings, picture_reader(source, key)), 1):
         split = role
         if isinstance(reading, Absent):
             absent[split] += 1

@@ -3,46 +3,23 @@ computed once when first asked for.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, final
+from typing import final
 
 import numpy as np
-import torch
+from torch import Tensor
 
+from loopsim.config import SHIPPED
 from loopsim.context.context import PhaseContext
-from loopsim.context.model_loading import (
-    frozen_clip,
-    label_pictures,
-    pinned_classifier,
-    trained_captioner,
-    trained_clip,
-)
-from loopsim.context.sampling import draw_missing, open_generator
-from loopsim.context.training_set import (
-    TrainingSet,
-    decode_picture,
-    load_samples,
-    load_training_set,
-    open_corpus,
-    read_records,
-)
+from loopsim.context.training_set import TrainingSet
 from loopsim.core.rng import numpy_generator, seed_for
 from loopsim.data.corpus import Corpus, Split
-from loopsim.data.corpus import Record as CorpusRecord
-from loopsim.data.scene_captions import with_article
-from loopsim.metrics.estimate import (
-    Disaggregated,
-    by_group,
-    resampling_weights,
-    weighted_mean,
-    with_intersections,
-)
+from loopsim.evaluation.audit_prompts import AuditPrompt, audit_prompts
+from loopsim.evaluation.held_out import EvaluationSet, held_out
+from loopsim.metrics.estimate import resampling_weights, with_intersections
 from loopsim.models.captioners.decoding import Decoding
-from loopsim.models.classifiers.attribute_classifier import AttributeClassifier
-from loopsim.models.classifiers.people_detector import PeopleDetector
+from loopsim.models.classifiers import AttributeClassifier, label_pictures
 from loopsim.models.clip import Clip
-from loopsim.store.keys import Table, key
 
 # Resamples of a large set are fewer: their weights shall not take more memory than this many numbers.
 MAX_WEIGHTS = 50_000_000
@@ -50,88 +27,58 @@ MAX_WEIGHTS = 50_000_000
 # within 7 %.
 FEW_RESAMPLES = 100
 
-Section = Literal["data", "generator", "clip", "captions", "quality"]
-WITH_MODEL = ("generator", "clip", "captions")  # sections whose values a retraining with another seed moves
-
-
-@final
-@dataclass(frozen=True)
-class Measured:
-    """One metric with its estimates by group, and the per-item scores (rows: items) that they came from.
-
-    `section` is its place in the report; `baseline` the generation that drift is counted from: 0 for what the
-    real data or models trained on it show, 1 for S_g and its generator, the first of which are S_1 and SD_0.
-    """
-
-    section: Section
-    metric: str
-    estimates: Disaggregated
-    items: np.ndarray
-    baseline: int = 0
-
-
-@final
-@dataclass(frozen=True)
-class EvaluationSet:
-    """Real held-out items, the same in every generation: records, labels ("": none) and known values by
-    attribute, and the bootstrap's weights.
-
-    `attributes` are those that metrics are reported for, without their intersections.
-    """
-
-    corpus: Corpus
-    records: Sequence[CorpusRecord]
-    attributes: tuple[str, ...]
-    groups: Mapping[str, Sequence[str]]
-    values: Mapping[str, Sequence[str]]
-    weights: np.ndarray
-
-    def batches(self) -> Iterator[torch.Tensor]:
-        """Yield the pictures in order, in batches uint8 [k, h, w, 3]."""
-        return read_records(self.corpus, self.records)
+# Yields what the generator draws for neutral prompts, in their order, in batches uint8 [k, h, w, 3].
+Audit = Callable[[Sequence[AuditPrompt]], Iterator[Tensor]]
 
 
 @final
 class Evaluation:
-    """One evaluation of generation g, or of a replicate of the baseline's models."""
+    """One evaluation of generation g, or of a replicate of the baseline's models.
 
-    def __init__(self, context: PhaseContext) -> None:
+    `audit` gives the pictures of the neutral prompts by the generator that drew S_g, or by a replicate's own
+    SD_0.
+    """
+
+    def __init__(self, context: PhaseContext, audit: Audit) -> None:
         self.context = context
         self.config = context.config
         self.generation = context.generation
+        self._audit = audit
 
-    @cached_property
+    @property
     def corpus(self) -> Corpus:
-        return open_corpus(self.config)
-
-    @cached_property
-    def _pinned(self) -> tuple[AttributeClassifier, PeopleDetector | None]:
-        return pinned_classifier(
-            self.config.model_dump_json(exclude={"generations"}), self.context.weights, self.context.device
-        )
+        """The real data."""
+        return self.context.corpus
 
     @property
     def classifier(self) -> AttributeClassifier:
-        return self._pinned[0]
+        """The pinned attribute classifier, with its confusion matrices."""
+        return self.context.models.classifier
+
+    @property
+    def clip(self) -> Clip:
+        """CLIP_g."""
+        return self.context.models.clip(self.generation, self.context.replicate)
+
+    @property
+    def frozen_clip(self) -> Clip:
+        """The CLIP of `[encoder]`, which no generation trains: a ruler must not bend."""
+        return self.context.models.encoder
 
     @cached_property
     def attributes(self) -> tuple[str, ...]:
-        """The attributes that pictures of D_g and S_g are labelled with, and that metrics on them are
-        reported for.
-        """
-        if self.config.classifier.kind == "shipped":
+        """The attributes that pictures of D_g and S_g are labelled with and that metrics are reported for."""
+        if self.config.classifier.kind == SHIPPED:
             return self.corpus.reported("train")
         return tuple(self.classifier.values)
 
     @cached_property
-    def clip(self) -> Clip:
-        """CLIP_g."""
-        return trained_clip(self.context)
-
-    @cached_property
-    def frozen_clip(self) -> Clip:
-        """The CLIP of `[encoder]`, which no generation trains: a ruler must not bend."""
-        return frozen_clip(self.config, self.context.weights, self.context.device)
+    def world_women(self) -> Mapping[str, float]:
+        """P(woman | profession) in the world, for each profession that the neutral prompts name."""
+        # A stored config lists them alphabetically. Which prompts share a batch and a resampling weight is a
+        # matter of their order: the corpus's own come in the corpus's order.
+        own, named = self.corpus.world_women(), self.config.evaluate.professions
+        return own if dict(own) == named else named
 
     def weights(self, num_items: int, *name: str | int) -> np.ndarray:
         """Return resampling weights [B, num_items], a function of the run's seed and the name; B is smaller
@@ -145,26 +92,24 @@ class Evaluation:
         )
         return drawn[:, :num_items]
 
+    # Held-out sets, and what CLIP_g and captioner_g make of them.
+
     def _held_out(self, split: Split) -> EvaluationSet:
         num_items = self.config.data.counts()[split]
-        records = self.corpus.records(split, num_items)
-        attributes, known = self.corpus.reported(split), self.corpus.attributes(split)
-        labels = {
-            attribute: [record.groups.get(attribute, "") for record in records] for attribute in attributes
-        }
-        groups, values = with_intersections(labels, {attribute: known[attribute] for attribute in attributes})
-        return EvaluationSet(self.corpus, records, attributes, groups, values, self.weights(num_items, split))
+        return held_out(self.corpus, split, num_items, self.weights(num_items, split))
 
     @cached_property
     def retrieval(self) -> EvaluationSet:
+        """The set for recall and captions."""
         return self._held_out("retrieval")
 
     @cached_property
     def faces(self) -> EvaluationSet:
+        """The set of close-ups."""
         return self._held_out("faces")
 
     @cached_property
-    def retrieval_features(self) -> torch.Tensor:
+    def retrieval_features(self) -> Tensor:
         """CLIP_g's unit-norm features [n, d] of the retrieval pictures."""
         return self.clip.encode_batches(self.retrieval.batches())
 
@@ -176,7 +121,8 @@ class Evaluation:
     @cached_property
     def written(self) -> list[str]:
         """captioner_g's best caption of each retrieval picture."""
-        captioner, config = trained_captioner(self.context), self.config.captioner
+        config = self.config.captioner
+        captioner = self.context.models.captioner(self.generation, self.context.replicate)
         how = Decoding(num_beams=config.num_beams, max_tokens=config.max_tokens)
         if captioner.reads_features:
             return captioner.write(self.retrieval_features, [0] * len(self.retrieval_features), how)
@@ -185,6 +131,8 @@ class Evaluation:
             for batch in self.retrieval.batches()
             for text in captioner.write(captioner.pixels(batch), [0] * len(batch), how)
         ]
+
+    # D_g and S_g, and what the pinned models see in them.
 
     @cached_property
     def _measured_slots(self) -> np.ndarray:
@@ -202,32 +150,23 @@ class Evaluation:
     @cached_property
     def dataset(self) -> TrainingSet:
         """D_g, or what of it is measured."""
-        return self._measured(load_training_set(self.context))
+        return self._measured(self.context.training_set())
 
     @cached_property
     def dataset_labels(self) -> list[dict[str, str]]:
+        """What the pinned classifier sees in D_g: attribute -> value for each picture."""
         return self.labels(self.dataset.batches())
-
-    def labels(self, batches: Iterator[torch.Tensor]) -> list[dict[str, str]]:
-        """Return what the pinned classifier sees in pictures."""
-        return label_pictures(*self._pinned, batches)
-
-    def people(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the people in pictures uint8 [n, h, w, 3], where a detector is configured; else the
-        pictures.
-        """
-        detector = self._pinned[1]
-        return images if detector is None else detector.crop(images)
 
     @cached_property
     def samples(self) -> TrainingSet | None:
         """S_g's kept samples, or what of them is measured; None in generation 0."""
-        found = load_samples(self.context, self.generation)
+        found = self.context.samples(self.generation)
         measured = None if found is None else self._measured(found)
         return measured if measured is not None and len(measured) else None
 
     @cached_property
     def sample_labels(self) -> list[dict[str, str]]:
+        """What the pinned classifier sees in S_g; none in generation 0."""
         return self.labels(self.samples.batches()) if self.samples is not None else []
 
     @cached_property
@@ -246,91 +185,38 @@ class Evaluation:
 
     def weights_of(self, data: TrainingSet | None) -> np.ndarray:
         """Return the weights [B, n] of a set's pictures: those of their slots."""
-        return (
-            self.slot_weights[:, :0]
-            if data is None
-            else self.slot_weights[:, np.searchsorted(self._measured_slots, data.slots)]
+        if data is None:
+            return self.slot_weights[:, :0]
+        return self.slot_weights[:, np.searchsorted(self._measured_slots, data.slots)]
+
+    def labels(self, batches: Iterator[Tensor]) -> list[dict[str, str]]:
+        """Return what the pinned classifier sees in pictures uint8 [k, h, w, 3]."""
+        return label_pictures(self.classifier, self.context.models.detector, batches)
+
+    def people(self, images: Tensor) -> Tensor:
+        """Return the people in pictures uint8 [n, h, w, 3] where a detector is configured, else the
+        pictures.
+        """
+        detector = self.context.models.detector
+        return images if detector is None else detector.crop(images)
+
+    def groups_of(
+        self, labels: Sequence[Mapping[str, str]]
+    ) -> tuple[dict[str, Sequence[str]], dict[str, Sequence[str]]]:
+        """Return the groups of labelled pictures and the known values, by attribute and intersection."""
+        return with_intersections(
+            {attribute: [label[attribute] for label in labels] for attribute in self.attributes},
+            {attribute: self.classifier.values[attribute] for attribute in self.attributes},
         )
 
+    # Whom the generator draws.
+
     @cached_property
-    def audit_plan(self) -> list[dict[str, Any]]:
-        """The neutral prompts "a photo of a <profession>" with their seeds, the same in every generation."""
-        return [
-            {
-                "prompt": f"a photo of {with_article(p)}",
-                "profession": p,
-                "seed": seed_for(self.config.seed, "audit", p, repeat),
-            }
-            for p in self.world_women
-            for repeat in range(self.config.evaluate.num_audit_images)
-        ]
+    def audit_plan(self) -> list[AuditPrompt]:
+        """The neutral prompts, the same in every generation."""
+        return audit_prompts(self.world_women, self.config.evaluate.num_audit_images, self.config.seed)
 
     @cached_property
     def audit_labels(self) -> list[dict[str, str]]:
-        """Whom the generator draws for the neutral prompts. Generation g's generator is the one that drew
-        S_g: the base at g = 0, then SD_{g-1}.
-
-        A replicate of the baseline audits its own SD_0.
-        """
-        replicate = self.context.replicate
-        trained_in = 0 if replicate else self.generation - 1
-        place = (Table.REPLICATE_AUDIT, replicate) if replicate else (Table.AUDIT, self.generation)
-        draw_missing(
-            self.context, place, self.audit_plan, lambda: open_generator(self.context, trained_in)[0]
-        )
-
-        keys = self.context.reader.keys(key(*place))
-
-        def batches() -> Iterator[torch.Tensor]:
-            for start in range(0, len(keys), 250):
-                rows = [self.context.reader.get(raw_key) for raw_key in keys[start : start + 250]]
-                yield torch.from_numpy(
-                    np.stack([decode_picture(row.blob) for row in rows if row is not None])
-                )
-
-        return self.labels(batches())
-
-    @cached_property
-    def world_women(self) -> dict[str, float]:
-        """P(woman | profession) in the world, for each profession that the neutral prompts name."""
-        return dict(self.config.evaluate.professions or self.corpus.world_women())
-
-    def means(
-        self,
-        section: Section,
-        metric: str,
-        scores: np.ndarray,
-        on: EvaluationSet,
-        *,
-        usable: np.ndarray | None = None,
-        is_bias: bool = False,
-        attributes: Sequence[str] = (),
-    ) -> Measured:
-        """Return the mean of per-item scores [n] on a held-out set, overall, by group and by intersection (or
-        by `attributes` only).
-        """
-        values = {name: known for name, known in on.values.items() if not attributes or name in attributes}
-        estimates = by_group(
-            weighted_mean(scores), on.groups, values, len(scores), on.weights, usable=usable, is_bias=is_bias
-        )
-        return Measured(
-            section, metric, estimates, scores if usable is None else np.where(usable, scores, np.nan)
-        )
-
-
-Measure = Callable[[Evaluation], Iterator[Measured]]
-
-
-def groups_by_label(labels: Sequence[Mapping[str, str]], e: Evaluation) -> tuple[dict, dict]:
-    """Return groups and known values, with intersections, of pictures that the pinned classifier labelled."""
-    return with_intersections(
-        {attribute: [label[attribute] for label in labels] for attribute in e.attributes},
-        {attribute: e.classifier.values[attribute] for attribute in e.attributes},
-    )
-
-
-def one_hot(labels: Sequence[str | None], values: Sequence[str]) -> np.ndarray:
-    """Return float32 [n, len(values)], a row of zeros where a label is none of the values."""
-    return np.array([[label == value for value in values] for label in labels], np.float32).reshape(
-        len(labels), len(values)
-    )
+        """What the pinned classifier sees in the pictures of the neutral prompts."""
+        return self.labels(self._audit(self.audit_plan))

@@ -7,14 +7,14 @@ which pairs (a, t) are counted.
 
 import numpy as np
 
-from loopsim.metrics.estimate import Statistic
+from loopsim.metrics.estimate import Statistic, quotient
 
 
 def lean_of(attribute: np.ndarray, task: np.ndarray) -> np.ndarray:
     """Return y [A, T] = 1[P(a, t) > P(a) P(t)] on the training data, from one-hot labels attribute [n, A] and
     task [n, T].
     """
-    joint = attribute.T.astype(np.float64) @ task / len(attribute)
+    joint: np.ndarray = attribute.T.astype(np.float64) @ task / len(attribute)
     return joint > np.outer(attribute.mean(0, dtype=np.float64), task.mean(0, dtype=np.float64)) + 1e-12
 
 
@@ -29,18 +29,11 @@ def _amplification(lean: np.ndarray, given: np.ndarray, true: np.ndarray, predic
         change = np.einsum(
             "bn,ng,nk->bgk", w, given[mask], (predicted[mask].astype(np.float64) - true[mask]), optimize=True
         )
-        delta = np.divide(
-            change, totals[:, :, None], out=np.full(change.shape, np.nan), where=totals[:, :, None] > 0
-        )
+        delta = quotient(change, totals[:, :, None])
         signed = np.where(lean, delta, -delta)
         present = np.isfinite(signed)
         # A value of `given` that a resample lacks leaves its pairs out of the mean.
-        return np.divide(
-            np.where(present, signed, 0).sum((1, 2)),
-            present.sum((1, 2)),
-            out=np.full(len(w), np.nan),
-            where=present.any((1, 2)),
-        )
+        return quotient(np.where(present, signed, 0).sum((1, 2)), present.sum((1, 2)))
 
     return statistic
 

@@ -9,6 +9,8 @@ import numpy as np
 from scipy.fft import fft2
 from scipy.ndimage import laplace
 
+from loopsim.metrics.estimate import quotient
+
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -32,6 +34,4 @@ def high_frequency_ratio(images: np.ndarray) -> np.ndarray:
     energy = np.square(np.abs(fft2(luma)))
     high = np.hypot(np.fft.fftfreq(luma.shape[1])[:, None], np.fft.fftfreq(luma.shape[2])[None, :]) > 0.25
     total = energy.sum((1, 2))
-    return np.divide(energy[:, high].sum(1), total, out=np.full(len(luma), np.nan), where=total > 0).astype(
-        np.float32
-    )
+    return quotient(energy[:, high].sum(1), total).astype(np.float32)

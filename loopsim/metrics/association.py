@@ -28,7 +28,9 @@ def association_scores(targets: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.
     d].
     """
     unit = unit_rows(targets).astype(np.float64)
-    return unit @ (unit_rows(a).mean(0, dtype=np.float64) - unit_rows(b).mean(0, dtype=np.float64))
+    means = [unit_rows(attributes).mean(0, dtype=np.float64) for attributes in (a, b)]
+    scores: np.ndarray = unit @ (means[0] - means[1])
+    return scores
 
 
 def effect_size(scores: np.ndarray, in_x: np.ndarray) -> Statistic:
@@ -43,7 +45,8 @@ def effect_size(scores: np.ndarray, in_x: np.ndarray) -> Statistic:
             difference = (w[:, x] @ s[x]) / w[:, x].sum(1) - (w[:, ~x] @ s[~x]) / w[:, ~x].sum(1)
             mean = w @ s / totals
             variance = (w @ np.square(s) - totals * mean**2) / (totals - 1)
-            return difference / np.sqrt(variance.clip(0))
+            d: np.ndarray = difference / np.sqrt(variance.clip(0))
+        return d
 
     return statistic
 

@@ -21,6 +21,7 @@ from loopsim.metrics.estimate import (
     Statistic,
     estimate,
     not_available,
+    quotient,
     wilson_interval,
 )
 
@@ -63,8 +64,7 @@ def class_shares(
     labels, found = np.asarray(classes), np.full((len(weights), len(values)), np.nan)
     for index, value in enumerate(values):
         mask = labels == value
-        totals = weights[:, mask].sum(1)
-        np.divide(weights[:, mask] @ is_member[mask], totals, out=found[:, index], where=totals > 0)
+        found[:, index] = quotient(weights[:, mask] @ is_member[mask], weights[:, mask].sum(1))
     return found
 
 
@@ -77,7 +77,8 @@ def slope(shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
     n = present.sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
         covariance = (x * y).sum(1) - x.sum(1) * y.sum(1) / n
-        return covariance / (np.square(x).sum(1) - np.square(x.sum(1)) / n)
+        found: np.ndarray = covariance / (np.square(x).sum(1) - np.square(x.sum(1)) / n)
+    return found
 
 
 def rank_correlation(shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -120,10 +121,10 @@ def shares_against_world(
         return estimate(float(summary(point, world)[0]), summary(replicated, world), n)
 
     def distance(shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        return np.nanmean(np.abs(shares - reference), axis=1)
+        return np.asarray(np.nanmean(np.abs(shares - reference), axis=1))
 
     def majority(shares: np.ndarray, _: np.ndarray) -> np.ndarray:
-        return np.nanmean(np.maximum(shares, 1 - shares), axis=1)
+        return np.asarray(np.nanmean(np.maximum(shares, 1 - shares), axis=1))
 
     members = {}
     for index, value in enumerate(values):

@@ -39,7 +39,8 @@ def clip_score(image_features: np.ndarray, text_features: np.ndarray) -> np.ndar
     """Return 2.5 · max(cos, 0) for each pair of rows, float32 [n] (CLIPScore, Hessel et al. 2021); features
     are unit-norm [n, d].
     """
-    return (2.5 * np.maximum((image_features * text_features).sum(1), 0)).astype(np.float32)
+    scores: np.ndarray = 2.5 * np.maximum((image_features * text_features).sum(1), 0)
+    return scores.astype(np.float32)
 
 
 def _pairs(
@@ -77,7 +78,8 @@ def bleu4(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Sta
         length, closest, guess, correct = totals[:, 0], totals[:, 1], totals[:, 2:6], totals[:, 6:]
         precision = np.exp(np.log((correct + 1e-15) / (guess + 1e-9)).mean(1))
         ratio = (length + 1e-15) / (closest + 1e-9)
-        return precision * np.where(ratio < 1, np.exp(1 - 1 / np.maximum(ratio, 1e-9)), 1)
+        found: np.ndarray = precision * np.where(ratio < 1, np.exp(1 - 1 / np.maximum(ratio, 1e-9)), 1)
+        return found
 
     return statistic
 

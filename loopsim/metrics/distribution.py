@@ -9,7 +9,7 @@ part of the name (`fd_clip`): values in different encoders' features are not com
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from loopsim.metrics.estimate import Statistic
+from loopsim.metrics.estimate import Statistic, quotient
 from loopsim.metrics.similarity import unit_rows
 
 
@@ -52,7 +52,8 @@ def kid(real: np.ndarray, fake: np.ndarray) -> Statistic:
     x, y = real.astype(np.float64), fake.astype(np.float64)
 
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return (a @ b.T / a.shape[1] + 1) ** 3
+        values: np.ndarray = (a @ b.T / a.shape[1] + 1) ** 3
+        return values
 
     among_real, among_fake, between = kernel(x, x), kernel(y, y), kernel(x, y).mean(0)
     real_part = (among_real.sum() - np.trace(among_real)) / (len(x) * (len(x) - 1))
@@ -61,8 +62,9 @@ def kid(real: np.ndarray, fake: np.ndarray) -> Statistic:
         w = weights[:, mask].astype(np.float64)
         n, k = w.sum(1), among_fake[np.ix_(mask, mask)]
         with np.errstate(invalid="ignore", divide="ignore"):
-            fake_part = (((w @ k) * w).sum(1) - w @ np.diag(k)) / (n * (n - 1))
-            return real_part + fake_part - 2 * (w @ between[mask]) / n
+            fake_part: np.ndarray = (((w @ k) * w).sum(1) - w @ np.diag(k)) / (n * (n - 1))
+            found: np.ndarray = real_part + fake_part - 2 * (w @ between[mask]) / n
+        return found
 
     return statistic
 
@@ -74,16 +76,17 @@ def cmmd(real: np.ndarray, fake: np.ndarray, sigma: float = 10.0) -> Statistic:
     x, y = unit_rows(real).astype(np.float64), unit_rows(fake).astype(np.float64)
 
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.exp(-np.maximum(2 - 2 * a @ b.T, 0) / (2 * sigma**2))
+        values: np.ndarray = np.exp(-np.maximum(2 - 2 * a @ b.T, 0) / (2 * sigma**2))
+        return values
 
     real_part, among_fake, between = kernel(x, x).mean(), kernel(y, y), kernel(x, y).mean(0)
 
     def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
         w = weights[:, mask].astype(np.float64)
-        w = np.divide(
-            w, w.sum(1, keepdims=True), out=np.full(w.shape, np.nan), where=w.sum(1, keepdims=True) > 0
-        )
-        return 1000 * (real_part + ((w @ among_fake[np.ix_(mask, mask)]) * w).sum(1) - 2 * w @ between[mask])
+        w = quotient(w, w.sum(1, keepdims=True))
+        fake_part = ((w @ among_fake[np.ix_(mask, mask)]) * w).sum(1)
+        found: np.ndarray = 1000 * (real_part + fake_part - 2 * w @ between[mask])
+        return found
 
     return statistic
 

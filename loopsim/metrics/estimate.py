@@ -81,6 +81,16 @@ Statistic = Callable[
 ]  # (weights [b, n], mask [n]) -> the value of the items under the mask, [b]
 
 
+def quotient(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Return numerator / denominator, broadcast: NaN where the denominator is not positive, as for a group
+    that a resample lacks.
+    """
+    shape = np.broadcast_shapes(numerator.shape, denominator.shape)
+    found = np.full(shape, np.nan, np.result_type(numerator, denominator, np.float32))
+    np.divide(numerator, denominator, out=found, where=denominator > 0)
+    return found
+
+
 def with_intersections(
     groups: Mapping[str, Sequence[str]], values: Mapping[str, Sequence[str]]
 ) -> tuple[dict[str, Sequence[str]], dict[str, Sequence[str]]]:
@@ -211,8 +221,6 @@ def weighted_mean(scores: np.ndarray) -> Statistic:
     """
 
     def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        totals = weights[:, mask].sum(1)
-        sums = weights[:, mask] @ scores[mask].astype(np.float32)
-        return np.divide(sums, totals, out=np.full(len(weights), np.nan, np.float32), where=totals > 0)
+        return quotient(weights[:, mask] @ scores[mask].astype(np.float32), weights[:, mask].sum(1))
 
     return statistic

@@ -65,4 +65,5 @@ def leakage(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
     classes [n].
     """
     predicted = probabilities.argmax(1)
-    return (100 * probabilities.max(1) * (predicted == truth)).astype(np.float32)
+    scores: np.ndarray = 100 * probabilities.max(1) * (predicted == truth)
+    return scores.astype(np.float32)

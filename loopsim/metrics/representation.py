@@ -10,7 +10,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from loopsim.metrics.estimate import Disaggregated, Estimate, estimate, gap, not_available, wilson_interval
+from loopsim.metrics.estimate import (
+    Disaggregated,
+    Estimate,
+    estimate,
+    gap,
+    not_available,
+    quotient,
+    wilson_interval,
+)
 
 
 def corrected_shares(observed: np.ndarray, confusion: np.ndarray) -> np.ndarray:
@@ -24,19 +32,23 @@ def corrected_shares(observed: np.ndarray, confusion: np.ndarray) -> np.ndarray:
     ordered = -np.sort(-solved, axis=-1)
     excess = (np.cumsum(ordered, axis=-1) - 1) / np.arange(1, solved.shape[-1] + 1)
     support = (ordered > excess).sum(-1, keepdims=True)
-    return np.maximum(solved - np.take_along_axis(excess, support - 1, axis=-1), 0)
+    projected: np.ndarray = np.maximum(solved - np.take_along_axis(excess, support - 1, axis=-1), 0)
+    return projected
 
 
 def total_variation(shares: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return ½ Σ |p_i - q_i| of shares [..., k] and a target [k]: the share of pictures that would have to
     change group.
     """
-    return 0.5 * np.abs(shares - target).sum(-1)
+    distance: np.ndarray = 0.5 * np.abs(shares - target).sum(-1)
+    return distance
 
 
 def kl_divergence(shares: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return Σ p_i ln(p_i / q_i) in nats of shares [..., k] from a target [k] of positive shares."""
-    return np.where(shares > 0, shares * np.log(np.where(shares > 0, shares, 1) / target), 0).sum(-1)
+    logs = np.log(np.where(shares > 0, shares, 1) / target)
+    divergence: np.ndarray = np.where(shares > 0, shares * logs, 0).sum(-1)
+    return divergence
 
 
 def representation(
@@ -66,13 +78,7 @@ def representation(
         )
     member = np.stack([np.asarray(labels) == value for value in values], axis=1).astype(np.float32)
     shares = member.mean(0)
-    totals = weights.sum(1, keepdims=True)
-    replicates = np.divide(
-        weights @ member,
-        totals,
-        out=np.full((len(weights), len(values)), np.nan, np.float32),
-        where=totals > 0,
-    )
+    replicates = quotient(weights @ member, weights.sum(1, keepdims=True))
     if confusion is not None:
         shares, replicates = corrected_shares(shares, confusion), corrected_shares(replicates, confusion)
     results = Disaggregated()

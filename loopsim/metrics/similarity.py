@@ -15,7 +15,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from loopsim.metrics.estimate import Disaggregated, Statistic, estimate, evaluated, gap, not_available
+from loopsim.metrics.estimate import (
+    Disaggregated,
+    Statistic,
+    estimate,
+    evaluated,
+    gap,
+    not_available,
+    quotient,
+)
 
 NEUTRAL_PROMPT = "a photo of a person"
 GENDER_PROMPTS = ("a photo of a female person", "a photo of a male person")
@@ -44,7 +52,8 @@ PREFERENCE_PROMPTS: dict[str, Sequence[str]] = {
 
 def unit_rows(features: np.ndarray) -> np.ndarray:
     """Return features [n, d] with each row divided by its own norm, float32."""
-    return (features / np.linalg.norm(features, axis=1, keepdims=True)).astype(np.float32)
+    unit: np.ndarray = features / np.linalg.norm(features, axis=1, keepdims=True)
+    return unit.astype(np.float32)
 
 
 def self_similarity(features: np.ndarray) -> Statistic:
@@ -54,14 +63,8 @@ def self_similarity(features: np.ndarray) -> Statistic:
     unit = unit_rows(features)
 
     def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        totals = weights[:, mask].sum(1, keepdims=True)
-        means = np.divide(
-            weights[:, mask] @ unit[mask],
-            totals,
-            out=np.full((len(weights), unit.shape[1]), np.nan, np.float32),
-            where=totals > 0,
-        )
-        return np.square(means).sum(1)
+        means = quotient(weights[:, mask] @ unit[mask], weights[:, mask].sum(1, keepdims=True))
+        return np.asarray(np.square(means).sum(1))
 
     return statistic
 
@@ -82,7 +85,7 @@ def group_self_similarity(features: np.ndarray, group: np.ndarray, num_groups: i
     )
     counts = np.bincount(group, minlength=num_groups)
     squares = np.square(sums.astype(np.float64)).sum(1)
-    return np.divide(squares, np.square(counts), out=np.full(num_groups, np.nan), where=counts > 0)
+    return quotient(squares, np.square(counts))
 
 
 def homogenisation(features: np.ndarray) -> Statistic:
@@ -98,7 +101,7 @@ def homogenisation(features: np.ndarray) -> Statistic:
         own = np.square(w).sum(1)
         pairs = np.square(w.sum(1)) - own
         total = np.square((w @ unit[mask]).astype(np.float64)).sum(1) - own
-        return np.divide(total, pairs, out=np.full(len(w), np.nan), where=pairs > 0)
+        return quotient(total, pairs)
 
     return statistic
 

@@ -1,14 +1,32 @@
-"""The base models that a config names: where they are, and one hash of them all."""
+"""The base models that a config names: whether it may, where they are, one hash of them all, and the seed of
+those that start from random weights.
+"""
 
 import hashlib
 import json
 from pathlib import Path
 
+import torch
+
 from loopsim.config import SHIPPED, Config
 from loopsim.core.errors import DataError
 from loopsim.core.hashing import hash_folder
+from loopsim.core.rng import Part, seed_for
+from loopsim.models.captioners import CAPTIONERS
+from loopsim.models.classifiers import CLASSIFIERS
+from loopsim.models.diffusion.family import FAMILIES
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "assets"
+
+
+def check_models(config: Config) -> None:
+    """Raise ConfigError for a kind of captioner or classifier or a family of generators that is not known, or
+    whose section lacks what it needs; nothing is opened.
+    """
+    CAPTIONERS.get(config.captioner.kind).check(config.captioner)
+    CLASSIFIERS.get(config.classifier.kind).check(config.classifier)
+    if config.generator.family != "auto":
+        FAMILIES.require([config.generator.family])
 
 
 def weights_folder(config: Config) -> Path:
@@ -23,20 +41,17 @@ def named_parts(config: Config) -> dict[str, str]:
     """Return every model that a config names: a folder, a file, a hub id, a library's name for it, or
     "shipped".
     """
-    classifier = {
-        f"classifier.{name}": checkpoint for name, checkpoint in config.classifier.checkpoints.items()
-    }
+    classifier = CLASSIFIERS.get(config.classifier.kind).named_models(config.classifier)
     named = {
         "generator": config.generator.checkpoint,
         "clip": config.clip.model,
         "clip weights": config.clip.pretrained,
         "captioner": config.captioner.model,
-        "classifier": SHIPPED if config.classifier.kind == SHIPPED else None,
         "encoder": config.encoder.model,
         "encoder weights": config.encoder.pretrained,
         "detector": config.classifier.detector,
     }
-    return {name: part for name, part in (named | classifier).items() if part is not None}
+    return {name: part for name, part in named.items() if part is not None} | dict(classifier)
 
 
 def fingerprint_of_parts(config: Config, weights: Path) -> str:
@@ -48,3 +63,8 @@ def fingerprint_of_parts(config: Config, weights: Path) -> str:
         path = weights if part == SHIPPED else Path(part.removeprefix("local-dir:"))
         found[name] = hash_folder(path) if path.exists() else part
     return hashlib.blake2b(json.dumps(found, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def seed_weights(*name: Part) -> None:
+    """Seed torch's global generator, which draws new weights."""
+    torch.manual_seed(seed_for(*name, "weights"))

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
+from loopsim.config import SHIPPED, ClipConfig, EncoderConfig
 from loopsim.core.device import CPU, Device
 from loopsim.core.distributed import World
 from loopsim.core.errors import ConfigError, DataError
@@ -49,12 +50,13 @@ class Clip:
     @property
     def feature_size(self) -> int:
         """The width of its features."""
-        return self.config["model_cfg"]["embed_dim"]
+        size: int = self.config["model_cfg"]["embed_dim"]
+        return size
 
     @torch.inference_mode()
     def encode_images(self, images: Tensor) -> Tensor:
         """Return unit-norm float32 features [n, d], on the CPU, of uint8 images [n, h, w, 3]."""
-        return self.encode_batches(images.split(ENCODE_BATCH))
+        return self.encode_batches(images.split(ENCODE_BATCH))  # type: ignore[no-untyped-call]
 
     @torch.inference_mode()
     def encode_batches(self, batches: Iterable[Tensor]) -> Tensor:
@@ -199,6 +201,40 @@ def load_clip(folder: Path, device: Device = CPU) -> Clip:
         logging.getLogger().setLevel(level)
 
 
+def base_clip(config: ClipConfig, weights: Path, device: Device, *, random: bool = False) -> Clip:
+    """Return the CLIP that the config starts from, or its architecture with random weights (torch's global
+    generator draws them).
+    """
+    clip = open_clip_model(
+        _name_of(config.model, weights),
+        config.pretrained,
+        random=random,
+        device=device,
+        augment=config.augment,
+    )
+    if config.gradient_checkpointing:
+        clip.model.set_grad_checkpointing(True)
+    if device.compile:
+        clip.model.visual.compile()
+    return clip
+
+
+def frozen_clip(config: EncoderConfig, weights: Path, device: Device) -> Clip:
+    """Return the CLIP of `[encoder]`, which no generation trains: a ruler must not bend."""
+    return open_clip_model(_name_of(config.model, weights), config.pretrained, device=device)
+
+
+def _name_of(model: str, weights: Path) -> str:
+    """Return open_clip's name of a configured CLIP: a folder becomes its "local-dir:…"."""
+    if model == SHIPPED:
+        return f"local-dir:{weights / 'clip'}"
+    if Path(model).is_dir():
+        return f"local-dir:{model}"
+    if "/" in model and ":" not in model:
+        raise DataError(f"{model}: no such folder; a model of the hub is named hf-hub:owner/name")
+    return model
+
+
 def contrastive_loss(clip: Clip, images: Tensor, texts: Sequence[str], world: World) -> Tensor:
     """Return open_clip's symmetric InfoNCE loss (SigLIP models: its sigmoid loss) of images uint8 [n, h, w,
     3] and texts, over all ranks' batches.
@@ -209,10 +245,11 @@ def contrastive_loss(clip: Clip, images: Tensor, texts: Sequence[str], world: Wo
     scale = clip.model.logit_scale.clamp(max=4.6052).exp()
     bias = getattr(clip.model, "logit_bias", None)
     if bias is not None:
-        return open_clip.loss.SigLipLoss(rank=world.rank, world_size=world.size)(
-            image_features, text_features, scale, bias
-        )
-    loss = open_clip.ClipLoss(
+        sigmoid = open_clip.loss.SigLipLoss(rank=world.rank, world_size=world.size)
+        loss: Tensor = sigmoid(image_features, text_features, scale, bias)
+        return loss
+    softmax = open_clip.ClipLoss(
         local_loss=world.size > 1, gather_with_grad=world.size > 1, rank=world.rank, world_size=world.size
     )
-    return loss(image_features, text_features, scale)
+    loss = softmax(image_features, text_features, scale)
+    return loss

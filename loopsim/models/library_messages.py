@@ -4,7 +4,7 @@ import logging
 import warnings
 
 
-def quiet() -> None:
+def silence_libraries() -> None:
     """Show errors of transformers, diffusers and open_clip only."""
     import diffusers
     import transformers

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 @final
-class Ahead(Generic[T]):
+class Prefetch(Generic[T]):
     """Calls `load(step)` and, on a thread and if `enabled`, already `load(step + 1)`; what is loaded is a
     function of the step alone.
     """

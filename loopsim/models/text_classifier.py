@@ -31,7 +31,8 @@ class _BiLSTM(nn.Module):
             enforce_sorted=False,
         )
         hidden = self.lstm(packed)[1][0]
-        return self.head(torch.cat([hidden[-2], hidden[-1]], dim=1))
+        logits: Tensor = self.head(torch.cat([hidden[-2], hidden[-1]], dim=1))
+        return logits
 
 
 def _train(
@@ -45,10 +46,10 @@ def _train(
     model.train()
     torch.manual_seed(seed)
     for _ in range(num_epochs):
-        for batch in torch.randperm(len(labels)).split(64):
+        for batch in torch.randperm(len(labels)).split(64):  # type: ignore[no-untyped-call]
             loss = nn.functional.cross_entropy(logits_of(batch.tolist()), labels[batch])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     model.eval()
 
@@ -86,7 +87,8 @@ def train_bilstm(
 
     @torch.inference_mode()
     def predict(given: Sequence[str]) -> np.ndarray:
-        return model(encode(given)).softmax(-1).numpy()
+        probabilities: np.ndarray = model(encode(given)).softmax(-1).numpy()
+        return probabilities
 
     return predict
 
@@ -113,9 +115,9 @@ def finetune_encoder(
     )
 
     def logits_of(given: Sequence[str]) -> Tensor:
-        return model(
-            **tokenizer(list(given), padding=True, truncation=True, max_length=64, return_tensors="pt")
-        ).logits
+        words = tokenizer(list(given), padding=True, truncation=True, max_length=64, return_tensors="pt")
+        logits: Tensor = model(**words).logits
+        return logits
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate)
     _train(

@@ -91,7 +91,7 @@ class _Average:
             for name, p in self.parameters.items():
                 p.copy_(new[name])
         else:
-            get_ema_multi_avg_fn(self.decay)(
+            get_ema_multi_avg_fn(self.decay)(  # type: ignore[no-untyped-call]
                 list(self.parameters.values()), [new[name] for name in self.parameters], self.count
             )
         self.count += 1
@@ -186,7 +186,7 @@ def fit(
         total = torch.zeros((), device=device.name)
         with device.arithmetic():
             for loss in losses_of_step(step):
-                scaler.scale(loss).backward()
+                scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
         world.average_gradients(parameters)
         scaler.unscale_(optimizer)

@@ -3,13 +3,13 @@
 from torch import Tensor
 
 from loopsim.context.context import PhaseContext
-from loopsim.context.model_loading import base_captioner, seed_weights, trained_captioner, trained_clip
 from loopsim.context.phase import Outputs
-from loopsim.context.training_set import load_training_set
 from loopsim.core.rng import epoch_batches
+from loopsim.models.base_weights import seed_weights
+from loopsim.models.captioners import base_captioner, load_captioner
 from loopsim.models.captioners.captioner import Captioner
 from loopsim.models.clip import Clip
-from loopsim.models.prefetch import Ahead
+from loopsim.models.prefetch import Prefetch
 from loopsim.models.training import Schedule, fit
 
 
@@ -19,7 +19,9 @@ def initial_captioner(context: PhaseContext, clip: Clip) -> Captioner:
     """
     config, generation = context.config.captioner, context.generation
     if config.start == "previous" and generation > 0:
-        return trained_captioner(context, generation - 1)
+        folder = context.find_artifact(generation - 1, "train_captioner", "captioner")
+        assert folder is not None, "the generation before is finished"
+        return load_captioner(folder, context.device)
     seed_weights(context.config.seed, generation, context.phase)
     return base_captioner(config, context.weights, clip, random=config.start == "scratch")
 
@@ -28,12 +30,11 @@ def train_captioner(context: PhaseContext) -> Outputs:
     """Train on D_g and one caption of each image at a time; CLIP_g's features are computed once."""
     config = context.config.captioner
     name = (context.config.seed, context.generation, context.phase)
-    clip, data = trained_clip(context), load_training_set(context)
+    clip, data = context.models.clip(context.generation, context.replicate), context.training_set()
     captioner = initial_captioner(context, clip)
     num_steps = config.steps(len(data))
-    features = (
-        clip.encode_batches(data.batches()).clone() if captioner.reads_features else None
-    )  # cloned, it leaves inference mode: training reads it
+    # Cloned, they leave inference mode: training reads them.
+    features = clip.encode_batches(data.batches()).clone() if captioner.reads_features else None
 
     def load(step: int) -> tuple[Tensor, list[str]]:
         batch = context.world.split(next(epoch_batches(len(data), config.batch_size, step, *name)).tolist())
@@ -43,8 +44,7 @@ def train_captioner(context: PhaseContext) -> Outputs:
     schedule = Schedule(
         num_steps, config.learning_rate, config.warmup_steps, weight_decay=config.weight_decay
     )
-    checkpoints = context.checkpoints(num_steps)
-    with Ahead(load, enabled=context.device.kind != "cpu") as batches:
+    with Prefetch(load, enabled=context.device.kind != "cpu") as batches:
 
         def losses_of_step(step: int) -> list[Tensor]:
             return [captioner.loss(*batches(step))]
@@ -55,10 +55,8 @@ def train_captioner(context: PhaseContext) -> Outputs:
             schedule,
             seed=name,
             world=context.world,
-            checkpointing=checkpoints,
+            checkpointing=context.checkpoints(num_steps),
             device=context.device,
         )
-    return Outputs(
-        artifacts={"captioner": context.keep(captioner.save)},
-        facts={"num_images": len(data), "num_steps": num_steps},
-    )
+    facts = {"num_images": len(data), "num_steps": num_steps}
+    return Outputs(artifacts={"captioner": context.keep_artifact(captioner.save)}, facts=facts)

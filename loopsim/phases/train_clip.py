@@ -3,12 +3,11 @@
 from torch import Tensor
 
 from loopsim.context.context import PhaseContext
-from loopsim.context.model_loading import base_clip, seed_weights, trained_clip
 from loopsim.context.phase import Outputs
-from loopsim.context.training_set import load_training_set
 from loopsim.core.rng import epoch_batches
-from loopsim.models.clip import Clip, contrastive_loss
-from loopsim.models.prefetch import Ahead
+from loopsim.models.base_weights import seed_weights
+from loopsim.models.clip import Clip, base_clip, contrastive_loss, load_clip
+from loopsim.models.prefetch import Prefetch
 from loopsim.models.training import Schedule, fit
 
 
@@ -18,7 +17,9 @@ def initial_clip(context: PhaseContext) -> Clip:
     """
     config, generation = context.config.clip, context.generation
     if config.start == "previous" and generation > 0:
-        return trained_clip(context, generation - 1)
+        folder = context.find_artifact(generation - 1, "train_clip", "clip")
+        assert folder is not None, "the generation before is finished"
+        return load_clip(folder, context.device)
     random = config.start == "scratch" or (
         config.start == "previous" and config.pretrained is None and config.model != "shipped"
     )
@@ -30,7 +31,7 @@ def train_clip(context: PhaseContext) -> Outputs:
     """Train on batches of images, each with one of its captions."""
     config = context.config.clip
     name = (context.config.seed, context.generation, context.phase)
-    clip, data = initial_clip(context), load_training_set(context)
+    clip, data = initial_clip(context), context.training_set()
     num_steps = config.steps(len(data))
 
     def load(step: int) -> tuple[Tensor, list[str]]:
@@ -40,8 +41,7 @@ def train_clip(context: PhaseContext) -> Outputs:
     schedule = Schedule(
         num_steps, config.learning_rate, config.warmup_steps, weight_decay=config.weight_decay
     )
-    checkpoints = context.checkpoints(num_steps)
-    with Ahead(load, enabled=context.device.kind != "cpu") as batches:
+    with Prefetch(load, enabled=context.device.kind != "cpu") as batches:
 
         def losses_of_step(step: int) -> list[Tensor]:
             return [contrastive_loss(clip, *batches(step), context.world)]
@@ -52,9 +52,8 @@ def train_clip(context: PhaseContext) -> Outputs:
             schedule,
             seed=name,
             world=context.world,
-            checkpointing=checkpoints,
+            checkpointing=context.checkpoints(num_steps),
             device=context.device,
         )
-    return Outputs(
-        artifacts={"clip": context.keep(clip.save)}, facts={"num_images": len(data), "num_steps": num_steps}
-    )
+    facts = {"num_images": len(data), "num_steps": num_steps}
+    return Outputs(artifacts={"clip": context.keep_artifact(clip.save)}, facts=facts)

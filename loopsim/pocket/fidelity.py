@@ -15,9 +15,11 @@ from loopsim.config import GenerateConfig, GeneratorConfig, OpenMojiConfig
 from loopsim.core.rng import numpy_generator, seed_for
 from loopsim.data.openmoji import BACKGROUNDS, GENDERS, OBJECTS, SKIN_TYPES, OpenMojiCorpus, groups_of, render
 from loopsim.data.scene_captions import Facts, describe, with_article
-from loopsim.models.classifiers.attribute_classifier import load_classifier
-from loopsim.models.diffusion import stable_diffusion as diffusion
+from loopsim.models.classifiers.cell_classifier import load_classifier
+from loopsim.models.diffusion.loading import load_diffusion
+from loopsim.models.diffusion.sampler import for_sampling, sample
 
+BATCH = 64
 ATTRIBUTES = ("profession", "gender", "skin_type")
 
 
@@ -48,7 +50,7 @@ def check_fidelity(
     corpus = OpenMojiCorpus(OpenMojiConfig(), seed=0)
     professions = corpus.women
     classifier = load_classifier(weights / "classifier")
-    model = diffusion.for_sampling(diffusion.load_diffusion(GeneratorConfig(), weights / "generator"))
+    model = for_sampling(load_diffusion(GeneratorConfig(), weights / "generator"))
     rng = numpy_generator("fidelity")
     cells = list(product(professions, GENDERS, SKIN_TYPES))
     asked = [cells[i % len(cells)] for i in range(num_prompts)]
@@ -59,11 +61,11 @@ def check_fidelity(
     neutral = [profession for profession in professions for _ in range(num_neutral)]
     prompts += [f"a photo of {with_article(profession)}" for profession in neutral]
     labels: list[dict[str, str]] = []
-    for start in range(0, len(prompts), settings.size()):
-        batch = prompts[start : start + settings.size()]
+    for start in range(0, len(prompts), BATCH):
+        batch = prompts[start : start + BATCH]
         seeds = [seed_for("fidelity", start + i) for i in range(len(batch))]
         labels += classifier.label(
-            diffusion.sample(model, batch, seeds, num_steps=settings.num_steps, guidance=settings.guidance)
+            sample(model, batch, seeds, num_steps=settings.num_steps, guidance=settings.guidance)
         )
         advanced(len(labels), len(prompts))
     full, drawn = labels[:num_prompts], labels[num_prompts:]

@@ -26,17 +26,14 @@ from loopsim.core.rng import numpy_generator, torch_generator
 from loopsim.data.openmoji import GENDERS, PROFESSIONS, SKIN_TYPES, OpenMojiCorpus, Scene, groups_of, render
 from loopsim.data.scene_captions import Facts, describe
 from loopsim.models.captioners.clipcap import ClipCap, pocket_language_model
-from loopsim.models.classifiers.attribute_classifier import (
-    CellClassifier,
-    build_network,
-    confusion_matrices,
-    pixels,
-)
+from loopsim.models.classifiers.cell_classifier import CellClassifier, build_network, pixels
+from loopsim.models.classifiers.confusion import confusion_matrices
 from loopsim.models.clip import build_clip, contrastive_loss, load_clip, pocket_clip_config
-from loopsim.models.diffusion.families import FAMILIES
+from loopsim.models.diffusion.family import FAMILIES
 from loopsim.models.diffusion.objectives import FlowMatching
 from loopsim.models.diffusion.patch_autoencoder import PatchAutoencoder, fit_patch_autoencoder
-from loopsim.models.diffusion.stable_diffusion import Diffusion, build_pocket_pipeline
+from loopsim.models.diffusion.pocket import build_pocket_pipeline, save_pocket_pipeline
+from loopsim.models.diffusion.stable_diffusion import Diffusion
 from loopsim.models.tokenizer import build_tokenizer
 from loopsim.models.training import Checkpointing, Schedule, State, fit
 
@@ -174,18 +171,18 @@ def _classifier(run: Pretraining, folder: Path) -> None:
 
     run.fit("classifier", model, loss_of_step, Schedule(400, 3e-3, warmup_steps=50, final_share=0.01))
     values = dict(run.corpus.attributes())
-    classifier = CellClassifier(model, values, cells, {})
+    classifier = CellClassifier(model, cells, values=values)
     heldout = run.balanced_scenes("classifier held-out", 0, HELDOUT)
     confusion = confusion_matrices(
         values, [groups_of(scene) for scene in heldout], classifier.label(_pictures(heldout))
     )
-    CellClassifier(model, values, cells, confusion).save(folder)
+    CellClassifier(model, cells, values=values, confusion=confusion).save(folder)
 
 
 def _generator(run: Pretraining, folder: Path) -> None:
     run.seeded("generator")
     pipeline = build_pocket_pipeline(*_tokenizer_and_autoencoder(run))
-    model, objective = Diffusion(pipeline, FAMILIES["sd"]), FlowMatching()
+    model, objective = Diffusion(pipeline, FAMILIES.get("sd")), FlowMatching()
     module = torch.nn.ModuleDict({"unet": pipeline.unet, "text_encoder": pipeline.text_encoder})
 
     def loss_of_step(step: int) -> Tensor:
@@ -209,8 +206,7 @@ def _generator(run: Pretraining, folder: Path) -> None:
         loss_of_step,
         Schedule(8000, 6e-4, warmup_steps=200, final_share=0.02, ema_decay=0.999),
     )
-    module.half()
-    pipeline.save_pretrained(folder)
+    save_pocket_pipeline(pipeline, folder)
 
 
 def _clip(run: Pretraining, folder: Path) -> None:

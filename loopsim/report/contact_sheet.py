@@ -1,89 +1,113 @@
-"""A contact sheet: a generation's samples with their prompts and lineage, as one picture."""
+"""A contact sheet: a generation's samples with their captions and lineage, as one picture."""
 
 import io
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from loopsim.core.errors import RunNotFound
-from loopsim.report.summary import STATE
-from loopsim.store.keys import Table, index_of, key
+from loopsim.core.errors import CorruptRun, RunNotFound
+from loopsim.report.safe_text import printable
+from loopsim.runs.catalog import STATE
+from loopsim.store.rows import CurationRow, SampleRow
 from loopsim.store.store import Store
 
-PICTURE, TEXT_LINES, LINE, MARGIN = 128, 6, 13, 10
-GREY = (90, 90, 90)
+PICTURE, LINE, MARGIN, CHARACTERS = 128, 13, 10, 24
+TEXT_LINES = 6  # of a caption, and of a prompt
+BLACK, GREY, BLUE, RED = "black", (90, 90, 90), (30, 70, 160), (200, 40, 40)
+Line = tuple[str, str | tuple[int, int, int]]  # a line of text and its colour
 
 
 @final
 @dataclass(frozen=True)
-class Sample:
-    """One candidate of S_g with its lineage."""
+class SheetSample:
+    """One candidate of S_g with its lineage, and what became of it."""
 
-    index: int
-    picture: bytes
-    prompt: str
-    origin: str
-    model: str
-    seed: int
-    score: float
-    kept: bool
+    sample: SampleRow
+    curation: CurationRow
 
 
-def load_sheet_samples(directory: Path, generation: int, limit: int) -> list[Sample]:
+def load_sheet_samples(directory: Path, generation: int, limit: int) -> list[SheetSample]:
     """Return up to `limit` samples of S_g, spread over the generation. Raises RunNotFound if it has none (S_0
     never has).
     """
     with Store(directory / STATE, readonly=True) as store:
-        keys = store.keys(key(Table.CURATION, generation))
+        keys = store.keys(CurationRow, generation)
         if not keys:
             what = "generation 0 is real data only" if generation == 0 else "it has not been drawn yet"
             raise RunNotFound(f"run {directory.name} has no samples of generation {generation}: {what}")
+        shown = min(limit, len(keys))
         samples = []
-        for position in range(min(limit, len(keys))):
-            index = index_of(keys[position * len(keys) // min(limit, len(keys))])
-            sample, curation = (
-                store.get(key(Table.SAMPLE, generation, index)),
-                store.get(key(Table.CURATION, generation, index)),
-            )
-            assert sample is not None, "written before curation"
-            assert curation is not None, "its key was listed"
-            f = sample.fields
-            score, kept = curation.fields["clip_score"], curation.fields["kept"]
-            samples.append(
-                Sample(index, sample.blob, f["prompt"], f["origin"], f["model"], f["seed"], score, kept)
-            )
+        for key in (keys[position * len(keys) // shown] for position in range(shown)):
+            sample, curation = store.get(SampleRow, *key), store.get(CurationRow, *key)
+            if sample is None or curation is None:
+                raise CorruptRun(
+                    f"run {directory.name}: candidate {key[-1]} of generation {generation} has no "
+                    "picture; see `loopsim verify`"
+                )
+            samples.append(SheetSample(sample, curation))
     return samples
 
 
-def draw_sheet(samples: list[Sample], title: str, footer: str | None, columns: int = 8) -> Image.Image:
-    """Return the sheet: small pictures enlarged without smoothing, prompt and lineage under each, a red frame
-    around those that curation dropped.
+def draw_sheet(
+    samples: Sequence[SheetSample], run: str, generation: int, footer: str | None, columns: int = 8
+) -> Image.Image:
+    """Return the sheet: small pictures enlarged without smoothing; under each its caption, in blue what the
+    generator read instead where an intervention rewrote it, and its lineage; a red frame around those that
+    curation dropped.
     """
+    num_kept = sum(item.curation.kept for item in samples)
+    title = f"{run}, generation {generation}: {len(samples)} samples, {num_kept} kept"
+    legend = [
+        "red frame: dropped by curation",
+        *(["blue: the prompt"] if any(map(_is_rewritten, samples)) else []),
+    ]
     font = ImageFont.load_default(size=10)
-    cell_width, cell_height = PICTURE + 2 * MARGIN, PICTURE + TEXT_LINES * LINE + 2 * MARGIN
+    texts = [_lines(item) for item in samples]
+    cell_width = PICTURE + 2 * MARGIN
+    cell_height = PICTURE + max(map(len, texts), default=0) * LINE + 2 * MARGIN
     rows = -(-len(samples) // columns)
     sheet = Image.new("RGB", (columns * cell_width, rows * cell_height + 50), "white")
     pen = ImageDraw.Draw(sheet)
-    pen.text((MARGIN, 8), title, fill="black", font=ImageFont.load_default(size=14))
-    for number, sample in enumerate(samples):
+    pen.text((MARGIN, 8), f"{title} ({'; '.join(legend)})", fill=BLACK, font=ImageFont.load_default(size=14))
+    for number, (item, text) in enumerate(zip(samples, texts, strict=True)):
         left, top = number % columns * cell_width + MARGIN, number // columns * cell_height + 34
-        original = Image.open(io.BytesIO(sample.picture)).convert("RGB")
-        smoothing = Image.Resampling.NEAREST if original.width <= PICTURE else Image.Resampling.LANCZOS
-        picture = original.resize((PICTURE, PICTURE), smoothing)
-        if not sample.kept:
-            pen.rectangle((left - 3, top - 3, left + PICTURE + 2, top + PICTURE + 2), fill=(200, 40, 40))
-        sheet.paste(picture, (left, top))
-        prompt = textwrap.wrap(sample.prompt, 24)[: TEXT_LINES - 2]
-        lineage = [
-            f"#{sample.index} {sample.origin} by {sample.model[:6]}",
-            f"{'kept' if sample.kept else 'dropped'}, CLIP {sample.score:.3f}",
-        ]
-        for line_number, line in enumerate(prompt + lineage):
-            colour = "black" if line_number < len(prompt) else GREY
+        if not item.curation.kept:
+            pen.rectangle((left - 3, top - 3, left + PICTURE + 2, top + PICTURE + 2), fill=RED)
+        sheet.paste(_enlarged(item.sample.picture), (left, top))
+        for line_number, (line, colour) in enumerate(text):
             pen.text((left, top + PICTURE + 3 + line_number * LINE), line, fill=colour, font=font)
     if footer:
         pen.text((MARGIN, sheet.height - 14), footer, fill=GREY, font=font)
     return sheet
+
+
+def _enlarged(picture: bytes) -> Image.Image:
+    original = Image.open(io.BytesIO(picture)).convert("RGB")
+    smoothing = Image.Resampling.NEAREST if original.width <= PICTURE else Image.Resampling.LANCZOS
+    return original.resize((PICTURE, PICTURE), smoothing)
+
+
+def _is_rewritten(item: SheetSample) -> bool:
+    return item.sample.prompt != item.sample.caption or item.sample.negative != ""
+
+
+def _lines(item: SheetSample) -> list[Line]:
+    """Return what stands under a picture."""
+    sample, curation = item.sample, item.curation
+    lines: list[Line] = [(line, BLACK) for line in _wrapped(sample.caption)]
+    if _is_rewritten(item):
+        read = sample.prompt + (f" (not: {sample.negative})" if sample.negative else "")
+        lines += [(line, BLUE) for line in _wrapped(read)]
+    return [
+        *lines,
+        (f"#{sample.index} {sample.origin} by {sample.model[:6]}", GREY),
+        (f"{'kept' if curation.kept else 'dropped'}, CLIP {curation.clip_score:.3f}", GREY),
+    ]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(printable(text), CHARACTERS)[:TEXT_LINES]

@@ -7,34 +7,38 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from loopsim.config import Config, override_config
+from loopsim.config import Config, Section, override_config
 from loopsim.context.context import ARTIFACTS, STATE
 from loopsim.core.errors import ConfigError, RunExists, RunMismatch
-from loopsim.models.base_weights import fingerprint_of_parts, weights_folder
-from loopsim.runs.lock import RunLock
-from loopsim.runs.resolve import settle
-from loopsim.runs.run import finished_phases, kept_config, stored_config
-from loopsim.store.keys import Table, key, parts_of, table_of
-from loopsim.store.store import Record, Row, Store
+from loopsim.models.base_weights import weights_folder
+from loopsim.runs.open import meta_rows, new_directory
+from loopsim.runs.resolve import resolve
+from loopsim.runs.stored_config import stored_config, tree_of_config
+from loopsim.store.integrity import finished_phases, released_phases
+from loopsim.store.keys import Key
+from loopsim.store.rows import (
+    AttemptRow,
+    BaseWeightsRow,
+    CheckpointRow,
+    MetaRow,
+    PastEntry,
+    PastRow,
+    PhaseRow,
+    ReplicateAuditRow,
+    ReplicateRow,
+    Row,
+)
+from loopsim.store.store import Store
 
 # What may differ from the branching point on. The ruler (data, evaluation, classifier, encoder) and the seed
 # stay: else nothing could be compared.
 CHANGEABLE = (
-    "generations",
-    "checkpoint_seconds",
-    "keep",
-    "num_threads",
-    "compose",
-    "generator",
-    "clip",
-    "captioner",
-    "finetune",
-    "generate",
-    "device",
-)
+    "generations", "checkpoint_seconds", "keep", "num_threads", "compose", "generator", "clip", "captioner",
+    "finetune", "generate", "interventions", "device",
+)  # fmt: skip
 
 
-def fork_run(source: Path, target: Path, at: int, overrides: Iterable[str]) -> Config:
+def fork_run(source: Path, target: Path, at: int, overrides: Iterable[str]) -> None:
     """Make a run in `target` that shares the generations before `at` with `source`, and goes on from there
     with the config as overridden.
 
@@ -44,8 +48,7 @@ def fork_run(source: Path, target: Path, at: int, overrides: Iterable[str]) -> C
     if target.exists() and any(target.iterdir()):
         raise RunExists(f"{target} exists already; choose another --name")
     with Store(source / STATE, readonly=True) as store:
-        before = stored_config(store, source)
-        phases = finished_phases(store)
+        before, phases = stored_config(store, source), finished_phases(store)
         missing = [g for g in range(at) if (g, "commit") not in phases]
         if at < 1 or missing:
             raise RunMismatch(
@@ -56,7 +59,7 @@ def fork_run(source: Path, target: Path, at: int, overrides: Iterable[str]) -> C
         changed = [
             name
             for name in Config.model_fields
-            if getattr(config, name) != getattr(before, name) and name not in CHANGEABLE
+            if name not in CHANGEABLE and _plain(getattr(config, name)) != _plain(getattr(before, name))
         ]
         if changed:
             raise ConfigError(
@@ -65,54 +68,38 @@ def fork_run(source: Path, target: Path, at: int, overrides: Iterable[str]) -> C
             )
         if config.generations < at:
             raise ConfigError(f"generations = {config.generations} ends before the fork at {at}")
-        config = settle(config, source.parent)
-        parts = {"hash": fingerprint_of_parts(config, weights_folder(config))}
-        rows = list(_shared(store, at))
-        past = store.get(key(Table.META, "past"))
-        old = store.get(key(Table.META, "weights"))
+        resolved = resolve(config, source.parent)
+        old, past = store.get(BaseWeightsRow), store.get(PastRow)
         assert old is not None, "written when the run was created"
-        entry = {"until": at, "config": kept_config(before, source).fields, "weights": old.fields}
-        history = [*(past.fields["entries"] if past else []), entry]
-        released = {(int(parts_of(k)[0]), str(parts_of(k)[1])) for k in store.keys(key(Table.RELEASED))}
-        names = {
-            a
-            for (g, name), fields in phases.items()
-            if g < at and (g, name) not in released
-            for a in fields["artifacts"].values()
-        }
-    target.mkdir(parents=True, exist_ok=True)
-    lock = RunLock(target)
-    try:
-        (target / ARTIFACTS).mkdir(exist_ok=True)
-        for name in sorted(names):
-            _link_folder(source / ARTIFACTS / name, target / ARTIFACTS / name)
-        with Store(target / STATE, create=True) as new:
-            meta = [
-                (key(Table.META, "past"), Record({"entries": history})),
-                (key(Table.META, "weights"), Record(parts)),
-                (key(Table.META, "config"), kept_config(config, target)),
-            ]
-            new.write([*rows, *meta])
-    finally:
-        lock.release()
-    return config
+        entry = PastEntry(at, tree_of_config(before, source), old.hash)
+        meta = [
+            *meta_rows(resolved, target, weights_folder(resolved)),
+            PastRow([*(past.entries if past else []), entry]),
+        ]
+        released = released_phases(store)
+        shared = [row for place, row in phases.items() if place[0] < at and place not in released]
+        with new_directory(target) as place:
+            (place / ARTIFACTS).mkdir()
+            for name in sorted({name for row in shared for name in row.artifacts.values()}):
+                _link_folder(source / ARTIFACTS / name, place / ARTIFACTS / name)
+            with Store(place / STATE, create=True) as new:
+                new.copy_from(store, lambda kind, key: _is_shared(kind, key, at), meta)
 
 
-def _shared(store: Store, at: int) -> Iterable[Row]:
-    """Yield the rows of the generations before `at`. S_at is drawn anew: it belongs to the generation that it
-    is made for.
+def _plain(value: object) -> object:
+    """Return a section as JSON: one that is resolved equals one that says the same."""
+    return value.model_dump(mode="json") if isinstance(value, Section) else value
+
+
+def _is_shared(kind: type[Row], key: Key, at: int) -> bool:
+    """Return whether a row is of the generations before `at`. S_at is drawn anew: it belongs to the
+    generation that it is made for.
     """
-    for raw_key, record in store.scan(b""):
-        table, parts = table_of(raw_key), parts_of(raw_key)
-        if table in (Table.ATTEMPT, Table.CHECKPOINT):
-            continue
-        if table is Table.META:
-            if parts[0] == "manifest":
-                yield raw_key, record
-        elif table in (Table.REPLICATE, Table.REPLICATE_AUDIT) or (
-            int(parts[0]) < at and (table, *parts) != (Table.PHASE, at - 1, "generate")
-        ):
-            yield raw_key, record
+    if issubclass(kind, MetaRow) or kind in (AttemptRow, CheckpointRow):
+        return False
+    if kind in (ReplicateRow, ReplicateAuditRow):
+        return True
+    return int(key[0]) < at and (kind, *key) != (PhaseRow, at - 1, "generate")
 
 
 def _link_folder(source: Path, target: Path) -> None:

@@ -17,7 +17,8 @@ class RunLock:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._file = open(directory / "lock", "a+", encoding="utf-8")  # noqa: SIM115 - held as long as the run is open
+        # Held as long as the run is open.
+        self._file = open(directory / "lock", "a+", encoding="utf-8")  # noqa: SIM115
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -1,62 +1,133 @@
-"""What a run must know before it starts, and a config may leave open: how many items there are, and how many
-go through a model at a time.
+"""What a run must know before it starts, and a config may leave open: decided here, once, when the run is
+made.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from loopsim.config import Config, DataConfig
-from loopsim.core.errors import ConfigError, DataError
-from loopsim.costs.batch_size import probe_batches
-from loopsim.data.corpus import Split
-from loopsim.data.manifest import Manifest
-from loopsim.data.survey import SPLITS, Report, manifest_path, survey
+from loopsim.config import SHIPPED, Config, ResolvedConfig, load_config
+from loopsim.core.choices import Origin
+from loopsim.core.errors import ConfigError
+from loopsim.costs.batch_size import drawing_batch, finetuning_batch
+from loopsim.data.corpora import CORPORA, check_data
+from loopsim.evaluation.measure import MEASURES, default_measures
+from loopsim.interventions.registry import INTERVENTIONS, build
+from loopsim.models.base_weights import check_models, weights_folder
+from loopsim.models.diffusion.loading import resolve_family
+from loopsim.phases.curations.curation import CURATIONS
+from loopsim.phases.policies.policy import POLICIES
+
+# What a config may say instead of a value, by key: asked again, it agrees with whatever it was resolved to.
+OPEN: dict[tuple[str, str], tuple[object, ...]] = {
+    ("data", "num_train"): ("all",),
+    ("data", "num_retrieval"): ("all",),
+    ("data", "num_faces"): ("all",),
+    ("data", "manifest"): (None,),
+    ("evaluate", "metrics"): ("default",),
+    ("evaluate", "professions"): (None,),
+    ("generator", "family"): ("auto",),
+    ("generate", "batch_size"): ("auto",),
+    ("finetune", "micro_batch"): ("auto", "whole"),
+}
+CorpusRead = Callable[[str, int], None]  # split, rows read so far
 
 
-def settle(config: Config, runs_dir: Path, report: Report = lambda split, done: None) -> Config:
-    """Return the config with every "all" and "auto" replaced by a number, and its corpus frozen in a
-    manifest, read through first if it never was.
+def read_config(source: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
+    """Return the config of a preset's name or a TOML file, changed by `key=value` overrides, its choices
+    checked.
+
+    Raises ConfigError naming the key, with the nearest known one or the allowed values.
+    """
+    return checked(load_config(source, overrides))
+
+
+def checked(config: Config) -> Config:
+    """Return the config if everything that it names is known. Raises ConfigError for the first that is
+    not.
+    """
+    POLICIES.get(config.compose.policy)
+    CURATIONS.get(config.generate.curation)
+    if config.evaluate.metrics != "default":
+        MEASURES.require(config.evaluate.metrics)
+    build(config.interventions)
+    check_models(config)
+    kind = CORPORA.get(config.data.corpus)
+    if config.generate.generator == "oracle" and not kind.knows_its_process:
+        raise ConfigError(
+            "generate.generator = 'oracle' needs a corpus whose process is known, as data.corpus = "
+            "'openmoji' is; "
+            f"{config.data.corpus!r} is not"
+        )
+    if config.classifier.kind == SHIPPED and config.data.corpus != "openmoji":
+        raise ConfigError(
+            "the shipped classifier knows the pocket world only: set classifier.kind to 'zero_shot' or "
+            "'checkpoint'"
+        )
+    return config.model_copy(update={"data": check_data(config.data)})
+
+
+def with_family(config: Config, weights: Path) -> Config:
+    """Return the config with the generator's family named: read from its folder, if the config leaves it
+    open.
+    """
+    if config.generate.generator == "oracle" and config.generator.family == "auto":
+        family = "sd"  # no generator is opened; whatever stands here decides nothing
+    else:
+        family = resolve_family(config.generator, weights / "generator")
+    return config.model_copy(update={"generator": config.generator.model_copy(update={"family": family})})
+
+
+def resolve(config: Config, runs_dir: Path, report: CorpusRead = lambda split, done: None) -> ResolvedConfig:
+    """Return the config with every "all", "auto" and "default" replaced by what it stands for here, and its
+    corpus frozen in a manifest, read through first if it never was.
 
     Raises DataError if too many of the corpus's rows are bad, ConfigError if more items are asked for than
     there are.
     """
-    if config.data.corpus == "files":
-        path = manifest_path(config.data, runs_dir)
-        manifest = Manifest(path) if path.is_file() else survey(config.data, path, report)
-        try:
-            config = config.model_copy(update={"data": _counted(config.data, manifest)})
-        finally:
-            manifest.close()
-    return probe_batches(config)
+    config = checked(config)
+    kind, weights = CORPORA.get(config.data.corpus), weights_folder(config)
+    data = kind.resolve(config.data, runs_dir, report)
+    metrics = config.evaluate.metrics
+    evaluate = {
+        "metrics": default_measures() if metrics == "default" else metrics,
+        "professions": config.evaluate.professions or dict(kind.professions(data)),
+    }
+    settled = with_family(config, weights)
+    generate = {"batch_size": settled.generate.batch_size}
+    if settled.generate.batch_size == "auto":
+        generate["batch_size"] = drawing_batch(settled, weights)
+    finetune = {"micro_batch": settled.finetune.micro_batch}
+    if settled.finetune.micro_batch == "auto":
+        finetune["micro_batch"] = finetuning_batch(settled, weights)
+    elif settled.finetune.micro_batch == "whole":
+        finetune["micro_batch"] = settled.finetune.batch_size
+    tree = settled.model_dump(mode="json") | {"data": data.model_dump(mode="json")}
+    for section, values in (("evaluate", evaluate), ("generate", generate), ("finetune", finetune)):
+        tree[section] = tree[section] | values
+    return ResolvedConfig.model_validate(tree)
 
 
-def _counted(data: DataConfig, manifest: Manifest) -> DataConfig:
-    for split in SPLITS:
-        _refuse_bad(data, manifest, split)
-    sizes: dict[Split, int] = {split: manifest.size(split) for split in SPLITS}
-    if data.faces is None:
-        sizes["faces"] = sizes["retrieval"]
-    numbers = {}
-    for split, size in sizes.items():
-        asked = getattr(data, f"num_{split}")
-        if size == 0:
-            raise DataError(
-                f"{split} has no usable picture; `loopsim data check CONFIG` lists what is wrong with its "
-                "rows"
-            )
-        if asked != "all" and asked > size:
-            raise ConfigError(f'data.num_{split} = {asked}: the corpus has {size:,}; lower it, or say "all"')
-        numbers[f"num_{split}"] = size if asked == "all" else asked
-    return data.model_copy(update=numbers | {"manifest": str(manifest.path)})
+def agrees(asked: Config, stored: ResolvedConfig) -> bool:
+    """Return whether a run of `stored` is what a config asks for: the same wherever the config leaves nothing
+    open.
+    """
+    wanted, have = asked.model_dump(mode="json"), stored.model_dump(mode="json")
+    for (section, name), left_open in OPEN.items():
+        if wanted[section][name] in left_open:
+            wanted[section][name] = have[section][name]
+    return bool(wanted == have)
 
 
-def _refuse_bad(data: DataConfig, manifest: Manifest, split: Split) -> None:
-    tally = manifest.tally(split)
-    if tally.bad_share > data.max_bad_share:
-        rows = "\n".join(f"  {row.where}: {row.reason}" for row in manifest.bad_rows(split, 5))
-        raise DataError(
-            f"{split}: {tally.num_bad:,} of {tally.num_bad + tally.num_items:,} rows are bad "
-            f"({tally.bad_share:.1%}, more than data.max_bad_share = "
-            f"{data.max_bad_share:.1%}). The first:\n{rows}\nMend them, delete {manifest.path} and start "
-            "again, or raise data.max_bad_share; "
-            "`loopsim data check CONFIG` lists more"
-        )
+def packages_of(config: ResolvedConfig) -> dict[str, Origin]:
+    """Return the installed packages that bring what a config names, by "key name"."""
+    named: list[tuple[Any, list[str]]] = [
+        (MEASURES, list(config.evaluate.metrics)),
+        (INTERVENTIONS, [entry.kind for entry in config.interventions]),
+        (CORPORA, [config.data.corpus]),
+    ]
+    return {
+        f"{choices.key} {name}": origin
+        for choices, names in named
+        for name, origin in choices.origins(names).items()
+    }

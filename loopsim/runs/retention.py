@@ -1,12 +1,14 @@
 """Garbage: files that no row names, and old weights that the config's retention lets go."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
 from loopsim.store import artifacts
-from loopsim.store.keys import Table, key
-from loopsim.store.store import Record, Store
+from loopsim.store.integrity import PhaseKey, finished_phases, released_phases
+from loopsim.store.rows import CheckpointRow, PhaseRow, ReleasedRow
+from loopsim.store.store import Store
 
 
 @final
@@ -20,10 +22,10 @@ class Freed:
 
 
 def kept_generations(keep: str, last_committed: int, generations: int) -> set[int]:
-    """Return the generations whose weights a policy keeps. The two newest committed ones and all that follow
-    always stay: the loop goes on there.
+    """Return the generations whose weights a policy keeps.
 
-    `keep`: all, last, or every:N (each N-th generation, counted from the baseline).
+    The two newest committed ones and all that follow always stay: the loop goes on there. `keep`: all, last,
+    or every:N (each N-th generation, counted from the baseline).
     """
     # A finished run that is extended fine-tunes its last generation, which goes on from the weights of the
     # one before.
@@ -34,59 +36,46 @@ def kept_generations(keep: str, last_committed: int, generations: int) -> set[in
     return following | ({g for g in range(generations + 1) if g % every == 0} if every else set())
 
 
-def release(
-    store: Store, phases: dict[tuple[int, str], dict], keep: str, generations: int
-) -> list[tuple[int, str]]:
-    """Note in the store which phases' weights the policy lets go, and return them; the files go afterwards,
-    as garbage.
-    """
+def release(store: Store, phases: Mapping[PhaseKey, PhaseRow], keep: str, generations: int) -> None:
+    """Note in the store which phases' weights the policy lets go; the files go afterwards, as garbage."""
     committed = max((g for g, name in phases if name == "commit"), default=-1)
     if committed < 0:
-        return []
-    kept = kept_generations(keep, committed, generations)
-    gone = [
-        (g, name) for (g, name), fields in sorted(phases.items()) if fields["artifacts"] and g not in kept
-    ]
-    fresh = [(g, name) for g, name in gone if store.get(key(Table.RELEASED, g, name)) is None]
+        return
+    kept, before = kept_generations(keep, committed, generations), released_phases(store)
+    gone = [place for place, row in sorted(phases.items()) if row.artifacts and place[0] not in kept]
+    fresh = [ReleasedRow(g, name, keep) for g, name in gone if (g, name) not in before]
     if fresh:
-        store.write([(key(Table.RELEASED, g, name), Record({"keep": keep})) for g, name in fresh])
-    return fresh
+        store.write(fresh)
 
 
-def named_artifacts(store: Store, phases: dict[tuple[int, str], dict]) -> set[str]:
+def named_artifacts(store: Store, phases: Mapping[PhaseKey, PhaseRow]) -> set[str]:
     """Return the artifacts that a run still needs: of phases whose weights were not let go, and of
     checkpoints.
     """
-    names = {
-        a
-        for (g, name), fields in phases.items()
-        if store.get(key(Table.RELEASED, g, name)) is None
-        for a in fields["artifacts"].values()
-    }
-    return names | {record.fields["artifact"] for _, record in store.scan(key(Table.CHECKPOINT))}
+    released = released_phases(store)
+    names = {a for place, row in phases.items() if place not in released for a in row.artifacts.values()}
+    return names | {row.artifact for row in store.scan(CheckpointRow)}
 
 
-def collect(folder: Path, store: Store, phases: dict[tuple[int, str], dict]) -> list[Freed]:
-    """Delete every artifact that no row needs, and what a killed write left behind; the caller holds the
-    run's lock.
+def collect(folder: Path, store: Store, keep: str, generations: int) -> list[Freed]:
+    """Let old weights go by a retention, and delete every artifact that no row needs, and what a killed write
+    left.
+
+    The caller holds the run's lock.
     """
+    phases = finished_phases(store)
+    release(store, phases, keep, generations)
     needed = named_artifacts(store, phases)
-    once = {a for fields in phases.values() for a in fields["artifacts"].values()}
+    once = {a for row in phases.values() for a in row.artifacts.values()}
     freed = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name in needed:
             continue
-        size = (
-            sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-            if path.is_dir()
-            else path.stat().st_size
-        )
+        files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+        size = sum(p.stat().st_size for p in files)
+        killed = path.name.startswith("tmp-")
         why = (
-            "old weights"
-            if path.name in once
-            else "left by a killed write"
-            if path.name.startswith("tmp-")
-            else "no row names it"
+            "old weights" if path.name in once else "left by a killed write" if killed else "no row names it"
         )
         if path.is_dir():
             artifacts.remove(folder, path.name)

@@ -8,7 +8,7 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -89,7 +89,7 @@ def remove(artifacts: Path, name: str) -> None:
     shutil.rmtree(artifacts / name, ignore_errors=True)
 
 
-def damage(artifacts: Path, name: str, files: dict[str, str] | None = None) -> str | None:
+def damage(artifacts: Path, name: str, files: Mapping[str, str] | None = None) -> str | None:
     """Return what is wrong with an artifact, or None if its content still hashes to its name; with its
     `listing` the files are named.
     """

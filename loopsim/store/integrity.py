@@ -1,15 +1,16 @@
 """What is damaged in a run, and which phase it belongs to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
 from loopsim.store import artifacts
-from loopsim.store.keys import SEALED, Table, key, parts_of, readable, table_of
+from loopsim.store.keys import Table, decode_key, readable, table_of
+from loopsim.store.rows import CheckpointRow, PhaseRow, ReleasedRow
 from loopsim.store.store import Store
 
-PhaseKey = tuple[int, str]
+PhaseKey = tuple[int, str]  # generation, phase name
 
 
 @final
@@ -27,52 +28,81 @@ class Damage:
     fatal: bool = False
 
 
+def finished_phases(store: Store) -> dict[PhaseKey, PhaseRow]:
+    """Return every finished phase's row. Raises CorruptRun if one is damaged."""
+    return {(row.generation, row.phase): row for row in store.scan(PhaseRow)}
+
+
+def sound_phases(store: Store) -> dict[PhaseKey, PhaseRow]:
+    """Return the row of every finished phase that is not damaged."""
+    return {(row.generation, row.phase): row for row in store.sound(PhaseRow)}
+
+
+def released_phases(store: Store) -> set[PhaseKey]:
+    """Return the phases whose weights were let go."""
+    return {(row.generation, row.phase) for row in store.sound(ReleasedRow)}
+
+
 def owner_of(raw_key: bytes) -> PhaseKey | None:
-    """Return the phase that wrote a row, or None if none did (bookkeeping, added metrics)."""
-    table, parts = table_of(raw_key), parts_of(raw_key)
+    """Return the phase that wrote a row, None if none did. Raises ValueError for a key of a wrong shape."""
+    table = table_of(raw_key)
+    first, *rest = decode_key(raw_key)
+    if not isinstance(first, int):
+        return None
     match table:
         case Table.PHASE:
-            return int(parts[0]), str(parts[1])
+            return first, str(rest[0])
         case Table.DATASET:
-            return int(parts[0]), "compose"
+            return first, "compose"
         case Table.SAMPLE | Table.CURATION:
-            return int(parts[0]) - 1, "generate"
+            return first - 1, "generate"
         case Table.METRIC | Table.ITEMS | Table.AUDIT:
-            return int(parts[0]), "evaluate"
+            return first, "evaluate"
         case Table.REPLICATE | Table.REPLICATE_AUDIT:
-            return 0, f"evaluate#{parts[0]}"
+            return 0, f"evaluate#{first}"
     return None
 
 
-def damages(
-    store: Store, folder: Path, phases: dict[PhaseKey, dict], released: set[PhaseKey]
-) -> Iterator[Damage]:
-    """Yield everything that is wrong: rows, artifacts that are to be there, seals. `phases` are the finished
-    phases' readable records.
+def stands_on(raw_key: bytes) -> PhaseKey | None:
+    """Return the phase without which a row has no meaning: the one that wrote it, or whose work it continues.
+
+    Raises ValueError for a key of a wrong shape.
     """
+    if table_of(raw_key) in (Table.ADDED, Table.ADDED_ITEMS, Table.CHECKPOINT, Table.RELEASED):
+        first, second, *_ = decode_key(raw_key)
+        is_metric = table_of(raw_key) in (Table.ADDED, Table.ADDED_ITEMS)
+        return int(first), "evaluate" if is_metric else str(second)
+    return owner_of(raw_key)
+
+
+def damages(
+    store: Store, folder: Path, phases: Mapping[PhaseKey, PhaseRow], released: set[PhaseKey]
+) -> Iterator[Damage]:
+    """Yield everything that is wrong: rows, artifacts that are to be there, seals."""
     broken: set[int] = set()
     for raw_key, problem in store.damaged():
         try:
             owner = owner_of(raw_key)
             fatal = table_of(raw_key) is Table.META
-        except (ValueError, IndexError):
+        except ValueError:
             owner, fatal = None, False
         if owner is not None:
             broken |= {owner[0], owner[0] + 1}
         yield Damage(problem, owner, raw_key, fatal)
-    for (generation, name), fields in sorted(phases.items()):
-        for part, artifact in sorted(fields["artifacts"].items()):
+    for (generation, name), row in sorted(phases.items()):
+        for part, artifact in sorted(row.artifacts.items()):
             if (generation, name) not in released:
-                wrong = artifacts.damage(folder, artifact, fields.get("files", {}).get(part))
+                wrong = artifacts.damage(folder, artifact, row.files.get(part))
                 if wrong is not None:
                     yield Damage(f"generation {generation}, {name}, {part}: {wrong}", (generation, name))
-        sealed = (fields["facts"]["num_rows"], fields["facts"]["seal"]) if "seal" in fields["facts"] else None
-        if sealed is not None and generation not in broken and store.seal(generation, SEALED) != sealed:
+        sealed = (row.num_sealed, row.seal)
+        if row.seal is not None and generation not in broken and store.seal(generation) != sealed:
             # Rows that are whole, but not those that were sealed: nobody can say which, so all that went into
             # the generation is made again.
-            owner = (generation - 1, "generate") if generation else (0, "compose")
-            yield Damage(f"generation {generation} was changed after it was sealed", owner)
-    for raw_key, record in store.sound(key(Table.CHECKPOINT)):
-        wrong = artifacts.damage(folder, record.fields["artifact"])
+            again = (generation - 1, "generate") if generation else (0, "compose")
+            yield Damage(f"generation {generation} was changed after it was sealed", again)
+    for checkpoint in store.sound(CheckpointRow):
+        wrong = artifacts.damage(folder, checkpoint.artifact)
         if wrong is not None:
+            raw_key = checkpoint.raw_key
             yield Damage(f"checkpoint {readable(raw_key)}: {wrong}", None, raw_key)

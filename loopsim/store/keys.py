@@ -1,17 +1,17 @@
 """Keys of the store: a table's name, then big-endian integers and zero-ended strings, so that rows sort as
-their parts do.
+their parts do. Only the store knows what a key looks like; above it a row is named by its class and its
+parts.
 """
 
 from enum import StrEnum
 
 Part = int | str
+Key = tuple[Part, ...]
 MAX_KEY_BYTES = 511
 
 
 class Table(StrEnum):
-    """Every kind of row. The last three are bookkeeping of one machine's work and are left out of the
-    digest.
-    """
+    """Every kind of row. The last three are bookkeeping of one machine's work, left out of the digest."""
 
     META = "meta"  # name
     PHASE = "phase"  # generation, phase
@@ -20,11 +20,11 @@ class Table(StrEnum):
     CURATION = "curation"  # generation, candidate: scores, kept or not, and why
     AUDIT = "audit"  # generation, index: the generator's answers to neutral prompts
     METRIC = "metric"  # generation, metric, group: value, interval, bootstrap replicates
-    ITEMS = "items"  # generation, name: per-item scores
+    ITEMS = "items"  # generation, metric: per-item scores
     REPLICATE = "replicate"  # replicate, metric, group: what the baseline's models show with another seed
     REPLICATE_AUDIT = "replicate_audit"  # replicate, index: its generator's answers to neutral prompts
     ADDED = "added"  # generation, metric, group: as METRIC, measured after the generation was sealed
-    ADDED_ITEMS = "added_items"  # generation, name
+    ADDED_ITEMS = "added_items"  # generation, metric
     CHECKPOINT = "checkpoint"  # generation, phase: where an unfinished training stands
     ATTEMPT = "attempt"  # number: when, where and by whom work was done
     RELEASED = "released"  # generation, phase: its weights were let go by the config's retention
@@ -37,14 +37,13 @@ VOLATILE = (Table.CHECKPOINT, Table.ATTEMPT, Table.RELEASED)
 # The kinds of a key's parts after its table: i is an integer, s a string.
 SHAPES = {
     Table.META: "s", Table.PHASE: "is", Table.DATASET: "ii", Table.SAMPLE: "ii", Table.CURATION: "ii",
-    Table.AUDIT: "ii", Table.METRIC: "iss",
-    Table.ITEMS: "is", Table.REPLICATE: "iss", Table.REPLICATE_AUDIT: "ii", Table.ADDED: "iss",
-    Table.ADDED_ITEMS: "is", Table.CHECKPOINT: "is",
+    Table.AUDIT: "ii", Table.METRIC: "iss", Table.ITEMS: "is", Table.REPLICATE: "iss",
+    Table.REPLICATE_AUDIT: "ii", Table.ADDED: "iss", Table.ADDED_ITEMS: "is", Table.CHECKPOINT: "is",
     Table.ATTEMPT: "i", Table.RELEASED: "is",
 }  # fmt: skip
 
 
-def key(table: Table, *parts: Part) -> bytes:
+def encode_key(table: Table, *parts: Part) -> bytes:
     """Return a row's key, or with fewer parts the prefix of all rows that share them."""
     encoded = [f"{table}\0".encode()]
     for part in parts:
@@ -55,41 +54,38 @@ def key(table: Table, *parts: Part) -> bytes:
     return joined
 
 
-def table_of(raw: bytes) -> Table:
-    """Return the table that a key belongs to."""
-    return Table(raw.split(b"\0", 1)[0].decode())
+def table_of(raw_key: bytes) -> Table:
+    """Return the table that a key belongs to. Raises ValueError if there is none."""
+    return Table(raw_key.split(b"\0", 1)[0].decode())
 
 
-def index_of(raw: bytes) -> int:
-    """Return a key's last part, where that is an integer."""
-    return int.from_bytes(raw[-4:], "big")
-
-
-def parts_of(raw: bytes) -> list[Part]:
+def decode_key(raw_key: bytes) -> Key:
     """Return a key's parts after its table. Raises ValueError if it has not the shape of its table's keys."""
-    rest = raw.split(b"\0", 1)[1]
+    _, zero, rest = raw_key.partition(b"\0")
+    if not zero:
+        raise ValueError(f"key {raw_key!r} is cut short")
     parts: list[Part] = []
-    for kind in SHAPES[table_of(raw)]:
+    for kind in SHAPES[table_of(raw_key)]:
         if kind == "i":
             if len(rest) < 4:
-                raise ValueError(f"key {raw!r} is cut short")
+                raise ValueError(f"key {raw_key!r} is cut short")
             parts.append(int.from_bytes(rest[:4], "big"))
             rest = rest[4:]
         else:
             text, end, rest = rest.partition(b"\0")
             if not end:
-                raise ValueError(f"key {raw!r} is cut short")
+                raise ValueError(f"key {raw_key!r} is cut short")
             parts.append(text.decode())
     if rest:
-        raise ValueError(f"key {raw!r} is too long")
-    return parts
+        raise ValueError(f"key {raw_key!r} is too long")
+    return tuple(parts)
 
 
-def readable(raw: bytes) -> str:
+def readable(raw_key: bytes) -> str:
     """Return a key for people: table and parts, "sample/2/17"; of a key that is damaged itself what can be
-    shown of it.
+    shown.
     """
     try:
-        return "/".join([str(table_of(raw)), *map(str, parts_of(raw))])
-    except (ValueError, IndexError, KeyError):
-        return ascii(raw)
+        return "/".join([str(table_of(raw_key)), *map(str, decode_key(raw_key))])
+    except (ValueError, KeyError):
+        return ascii(raw_key)

@@ -1,77 +1,67 @@
-"""The store: checksummed records in LMDB, one transaction at a time. The only file that imports lmdb.
+"""The store: checksummed rows in LMDB, one transaction at a time. The only file that imports lmdb.
 
 What callers may rely on: `write` is all or nothing and durable when it returns; a read returns exactly what
 was written or raises CorruptRun; rows of a prefix come in key order; `digest` is a function of the rows
-alone, without the volatile tables.
+alone, without the volatile tables. Rows of older schemas are read as today's; what is written has today's
+schema.
 """
 
 import hashlib
-import json
-import struct
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Self, final
+from typing import Any, Self, TypeVar, final
 
 import lmdb
 
 from loopsim.core import faults
-from loopsim.core.errors import CorruptRun, RunNotFound, RunVanished, storage_error
-from loopsim.store.keys import VOLATILE, Table, key, parts_of, readable, table_of
+from loopsim.core.errors import CorruptRun, RunHeld, RunNotFound, RunVanished, storage_error
+from loopsim.store.codec import decode, encode, kind_of
+from loopsim.store.keys import SEALED, VOLATILE, Key, Part, Table, decode_key, encode_key, readable
+from loopsim.store.rows import Row
 
-SCHEMA_VERSION = 2  # 2: metric rows name their section and baseline; dataset rows their slot
-_HASH_BYTES = 16
+R = TypeVar("R", bound=Row)
+RowName = tuple[type[Row], Key]
 _MAP_SIZE = 8 << 30  # sparse: costs address space, not disk
+# LMDB lets a process open an environment once only, so that its readers and its writer share one: by path,
+# whether it is read-only, and how many stores use it.
+_open: dict[str, tuple[Any, bool, int]] = {}
+_guard = threading.Lock()
 
 
-@final
-@dataclass(frozen=True)
-class Record:
-    """A row: JSON fields, and bytes for what JSON does not carry well (a picture, an array)."""
-
-    fields: dict[str, Any] = field(default_factory=dict)
-    blob: bytes = b""
-
-
-Row = tuple[bytes, Record]
-
-
-def _checksum(raw_key: bytes, payload: bytes) -> bytes:
-    return hashlib.blake2b(
-        payload, key=hashlib.blake2b(raw_key, digest_size=32).digest(), digest_size=_HASH_BYTES
-    ).digest()
+def _acquire(path: Path, readonly: bool, create: bool) -> Any:
+    name = os.path.realpath(path)
+    with _guard:
+        if name in _open:
+            env, only_read, users = _open[name]
+            if only_read and not readonly:
+                raise RunHeld(f"run {path.parent.name} is open for reading in this process; close it first")
+            _open[name] = (env, only_read, users + 1)
+            return env
+        size = _MAP_SIZE if create else max(_MAP_SIZE, 2 * (path / "data.mdb").stat().st_size)
+        env = lmdb.open(name, map_size=size, readonly=readonly, create=create, sync=True, readahead=False)
+        _open[name] = (env, readonly, 1)
+        return env
 
 
-def encode(raw_key: bytes, record: Record) -> bytes:
-    """Return a row's value: schema version, checksum of key and payload, length of the JSON, JSON, blob."""
-    text = json.dumps(
-        record.fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
-    payload = struct.pack(">I", len(text)) + text + record.blob
-    return bytes([SCHEMA_VERSION]) + _checksum(raw_key, payload) + payload
+def _give_back(env: Any) -> None:
+    with _guard:
+        for name, (shared, only_read, users) in list(_open.items()):
+            if shared is env and users > 1:
+                _open[name] = (env, only_read, users - 1)
+            elif shared is env:
+                del _open[name]
+                env.close()
 
 
-def decode(raw_key: bytes, value: bytes) -> Record:
-    """Return the record of a row's value. Raises CorruptRun naming the row if its checksum or its schema
-    version is not right.
-    """
-    payload = value[1 + _HASH_BYTES :]
-    if len(payload) < 4 or value[1 : 1 + _HASH_BYTES] != _checksum(raw_key, payload):
-        raise CorruptRun(
-            f"row {readable(raw_key)} is damaged: its checksum does not match; see `loopsim verify`"
-        )
-    if value[0] != SCHEMA_VERSION:
-        raise CorruptRun(
-            f"row {readable(raw_key)} has schema version {value[0]}; this loopsim reads {SCHEMA_VERSION}: "
-            "use the loopsim that made the run"
-        )
-    (length,) = struct.unpack(">I", payload[:4])
-    return Record(json.loads(payload[4 : 4 + length]), bytes(payload[4 + length :]))
+def _prefix(kind: type[Row], parts: tuple[Part, ...]) -> bytes:
+    return encode_key(kind.TABLE, *((kind.NAME,) if kind.NAME else parts))
 
 
 @final
 class Store:
-    """An open store. Use it as a context manager; one writer a run (the run's lock sees to it), any number of
+    """An open store. Use it as a context manager; one writer a run (the run's lock sees to it), many
     readers.
     """
 
@@ -82,10 +72,7 @@ class Store:
                 f"{path.parent}: not a loopsim run (it has no {path.name}); `loopsim runs` lists the runs"
             )
         try:
-            size = max(_MAP_SIZE, 2 * (path / "data.mdb").stat().st_size) if not create else _MAP_SIZE
-            self._env = lmdb.open(
-                str(path), map_size=size, readonly=readonly, create=create, sync=True, readahead=False
-            )
+            self._env = _acquire(path, readonly, create)
         except (lmdb.DiskError, lmdb.ReadonlyError, OSError) as error:
             raise storage_error(error, path, path.parent.name) from error
         except lmdb.Error as error:
@@ -101,10 +88,10 @@ class Store:
 
     def close(self) -> None:
         """Release the environment."""
-        self._env.close()
+        _give_back(self._env)
 
     def _begin(self) -> Any:
-        """Return a read transaction; a reader follows a writer in another process that has made the map
+        """Return a read transaction; a reader follows a writer in another process that made the map
         larger.
         """
         try:
@@ -113,39 +100,55 @@ class Store:
             self._env.set_mapsize(0)
             return self._env.begin()
 
-    def get(self, raw_key: bytes) -> Record | None:
-        """Return a row's record, or None."""
+    def get(self, kind: type[R], *key: Part) -> R | None:
+        """Return the row of that key, or None. Raises CorruptRun if it is damaged."""
+        raw_key = _prefix(kind, key)
         with self._begin() as transaction:
             value = transaction.get(raw_key)
-        return None if value is None else decode(raw_key, value)
+        return None if value is None else decode(kind, raw_key, value)
 
-    def scan(self, prefix: bytes) -> Iterator[Row]:
-        """Yield the rows whose keys begin with `prefix`, in key order. Finish or close the iterator before
-        model work.
+    def scan(self, kind: type[R], *prefix: Part) -> Iterator[R]:
+        """Yield the rows whose keys begin so, in key order. Finish or close the iterator before model
+        work.
         """
+        for raw_key, value in self._values(_prefix(kind, prefix)):
+            yield decode(kind, raw_key, value)
+
+    def _values(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         with self._begin() as transaction, transaction.cursor() as cursor:
             found = cursor.set_range(prefix)
             while found and cursor.key().startswith(prefix):
-                raw_key = cursor.key()
-                yield raw_key, decode(raw_key, cursor.value())
+                yield cursor.key(), cursor.value()
                 found = cursor.next()
 
-    def sound(self, prefix: bytes) -> Iterator[Row]:
-        """Yield the rows of a prefix whose checksums are right; damaged ones are passed over."""
-        for raw_key in self.keys(prefix):
+    def sound(self, kind: type[R], *prefix: Part) -> Iterator[R]:
+        """Yield the rows that are not damaged; damaged ones are passed over."""
+        for key in self.keys(kind, *prefix):
             try:
-                record = self.get(raw_key)
+                row = self.get(kind, *key)
             except CorruptRun:
                 continue
-            if record is not None:
-                yield raw_key, record
+            if row is not None:
+                yield row
 
-    def count(self, prefix: bytes) -> int:
-        """Return how many keys begin with `prefix`, without reading their values."""
-        return len(self.keys(prefix))
+    def keys(self, kind: type[Row], *prefix: Part) -> list[Key]:
+        """Return the rows' keys, in order, without reading their values; keys of a wrong shape are left
+        out.
+        """
+        found = []
+        for raw_key in self.raw_keys(_prefix(kind, prefix)):
+            try:
+                found.append(decode_key(raw_key))
+            except ValueError:
+                continue  # `damaged` tells of it
+        return found
 
-    def keys(self, prefix: bytes) -> list[bytes]:
-        """Return the keys that begin with `prefix`, in order, without reading their values."""
+    def count(self, kind: type[Row], *prefix: Part) -> int:
+        """Return how many rows have keys that begin so, without reading their values."""
+        return len(self.raw_keys(_prefix(kind, prefix)))
+
+    def raw_keys(self, prefix: bytes = b"") -> list[bytes]:
+        """Return the encoded keys that begin with `prefix`, in order: for what looks at rows of any kind."""
         with self._begin() as transaction, transaction.cursor() as cursor:
             found, keys = cursor.set_range(prefix), []
             while found and cursor.key().startswith(prefix):
@@ -153,62 +156,89 @@ class Store:
                 found = cursor.next()
         return keys
 
-    def write(self, rows: Iterable[Row], deletes: Iterable[bytes] = ()) -> None:
-        """Put all rows and delete the others' keys in one durable transaction."""
-        encoded = [(raw_key, encode(raw_key, record)) for raw_key, record in rows]
-        deletes = list(deletes)
+    def write(self, rows: Iterable[Row], deletes: Iterable[RowName] = ()) -> None:
+        """Put all rows and delete the named others in one durable transaction."""
+        encoded = [(row.raw_key, encode(row)) for row in rows]
+        dropped = [_prefix(kind, key) for kind, key in deletes]
+        self._commit(encoded, dropped)
+
+    def drop(self, raw_keys: Iterable[bytes]) -> None:
+        """Delete rows by their encoded keys, in one durable transaction: for the repair of what cannot be
+        decoded.
+        """
+        self._commit([], list(raw_keys))
+
+    def copy_from(
+        self, source: "Store", chosen: Callable[[type[Row], Key], bool], more: Iterable[Row]
+    ) -> None:
+        """Put another store's chosen rows, as they stand there, and `more` of one's own in one durable
+        transaction.
+
+        Raises CorruptRun if a chosen row is damaged.
+        """
+        encoded = []
+        for raw_key, value in source._values(b""):
+            kind = kind_of(raw_key)
+            if chosen(kind, decode_key(raw_key)):
+                decode(kind, raw_key, value)
+                encoded.append((raw_key, value))
+        self._commit([*encoded, *((row.raw_key, encode(row)) for row in more)], [])
+
+    def _commit(self, encoded: list[tuple[bytes, bytes]], dropped: list[bytes]) -> None:
         if not (self.path / "data.mdb").exists():
             raise RunVanished(
                 f"{self.path} has vanished while the run was open; nothing more is written. Bring the "
-                "folder back, then resume"
+                "folder back, "
+                "then resume"
             )
         while True:
             try:
                 with self._env.begin(write=True) as transaction:
                     for raw_key, value in encoded:
                         transaction.put(raw_key, value)
-                    for raw_key in deletes:
+                    for raw_key in dropped:
                         transaction.delete(raw_key)
                     faults.reach("store.commit.before")
                 break
             except lmdb.MapFullError:
                 self._env.set_mapsize(2 * self._env.info()["map_size"])
-            except lmdb.Error as error:
-                raise storage_error(error, self.path, self.path.parent.name) from error
-            except OSError as error:
+            except (lmdb.Error, OSError) as error:
                 raise storage_error(error, self.path, self.path.parent.name) from error
         faults.reach("store.commit.after")
 
     def digest(self) -> str:
         """Return the hash of every row that is a result. Raises CorruptRun if one is damaged."""
-        return self._hash_of(key(table) for table in sorted(set(Table) - set(VOLATILE)))[1]
+        return self._hash_of(encode_key(table) for table in sorted(set(Table) - set(VOLATILE)))[1]
 
-    def seal(self, generation: int, tables: Iterable[Table]) -> tuple[int, str]:
-        """Return how many rows a generation has in `tables`, and their hash."""
-        return self._hash_of(key(table, generation) for table in tables)
+    def seal(self, generation: int) -> tuple[int, str]:
+        """Return how many rows belong to a generation alone, its data and what was measured, and their
+        hash.
+        """
+        return self._hash_of(encode_key(table, generation) for table in SEALED)
 
     def _hash_of(self, prefixes: Iterable[bytes]) -> tuple[int, str]:
         whole, count = hashlib.blake2b(digest_size=16), 0
         for prefix in prefixes:
-            for raw_key, record in self.scan(prefix):
-                value = encode(raw_key, record)
-                whole.update(struct.pack(">II", len(raw_key), len(value)) + raw_key + value)
+            for raw_key, value in self._values(prefix):
+                decode(kind_of(raw_key), raw_key, value)
+                whole.update(
+                    len(raw_key).to_bytes(4, "big") + len(value).to_bytes(4, "big") + raw_key + value
+                )
                 count += 1
         return count, whole.hexdigest()
 
     def damaged(self) -> list[tuple[bytes, str]]:
-        """Return (key, what is wrong) for each row whose checksum, schema or key is not right."""
+        """Return (encoded key, what is wrong) for each row whose checksum, schema, key or shape is not
+        right.
+        """
         problems = []
-        with self._begin() as transaction, transaction.cursor() as cursor:
-            for raw_key, value in cursor:
-                try:
-                    table_of(raw_key)
-                    decode(raw_key, value)
-                    parts_of(raw_key)
-                except (ValueError, KeyError):
-                    problems.append(
-                        (raw_key, f"row {readable(raw_key)} belongs to no table that this loopsim knows")
-                    )
-                except CorruptRun as error:
-                    problems.append((raw_key, str(error)))
+        for raw_key, value in self._values(b""):
+            try:
+                decode(kind_of(raw_key), raw_key, value)
+                decode_key(raw_key)
+            except (ValueError, KeyError):
+                problem = f"row {readable(raw_key)} belongs to no table that this loopsim knows"
+                problems.append((raw_key, problem))
+            except CorruptRun as error:
+                problems.append((raw_key, str(error)))
         return problems

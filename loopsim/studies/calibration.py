@@ -15,10 +15,11 @@ from typing import final
 import numpy as np
 from scipy import stats
 
-from loopsim.config import Config, load_config
+from loopsim.config import Config
 from loopsim.core.interrupt import Interrupt
 from loopsim.metrics.estimate import LEVEL, wilson_interval
 from loopsim.report.summary import DriftRow, Summary, summarize
+from loopsim.runs.resolve import read_config
 from loopsim.studies.sweep import run_cell
 
 SHIFT = 0.1
@@ -91,7 +92,7 @@ def control_configs(num_loops: int, num_model_loops: int) -> dict[str, Config]:
         ("shift", num_loops, [*CONTROL, *DATA_ONLY, *PLANTED]),
     )
     return {
-        f"{kind}-{i:03d}": load_config("tiny", [*overrides, f"seed={1000 + i}"])
+        f"{kind}-{i:03d}": read_config("tiny", [*overrides, f"seed={1000 + i}"])
         for kind, count, overrides in kinds
         for i in range(count)
     }

@@ -16,17 +16,11 @@ from pathlib import Path
 from typing import Any, final
 
 from loopsim.config import Config
-from loopsim.context.phase import Silent
-from loopsim.core.distributed import World
 from loopsim.core.errors import LoopsimError
-from loopsim.core.interrupt import Interrupt
-from loopsim.core.reproducibility import make_reproducible
 from loopsim.core.rng import seed_for
 from loopsim.loop import run_loop
-from loopsim.models.library_messages import quiet
-from loopsim.phases import phases_of
-from loopsim.report.summary import run_state
-from loopsim.runs.run import Run
+from loopsim.runs.catalog import run_state
+from loopsim.runs.open import open_or_create
 
 
 @final
@@ -43,7 +37,7 @@ class Round:
 
 @final
 @dataclass(frozen=True)
-class Torture:
+class CrashTest:
     """The undisturbed digest and seconds, and the rounds."""
 
     digest: str
@@ -63,45 +57,22 @@ class Torture:
 
 def _work(directory: Path, tree: dict[str, Any], sender: Any) -> None:
     """Start or go on with a loop, in a process of its own, and send its digest."""
-    quiet()
-    config = Config.model_validate(tree)
-    make_reproducible(config.num_threads)
     try:
-        with Interrupt() as interrupt:
-            if (directory / "state.lmdb" / "data.mdb").is_file() and _has_config(directory):
-                run = Run.open(
-                    directory, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt
-                )
-            else:
-                shutil.rmtree(
-                    directory, ignore_errors=True
-                )  # killed while it was made: the message says to delete it and start again
-                run = Run.create(
-                    directory, config, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt
-                )
-            with run:
-                run_loop(run)
-                assert run.store is not None
-                sender.send(("digest", run.store.digest()))
+        with open_or_create(directory, Config.model_validate(tree)) as run:
+            run_loop(run)
+            assert run.store is not None, "one process has the store"
+            sender.send(("digest", run.store.digest()))
     except LoopsimError as error:
         sender.send(("error", str(error)))
 
 
-def _has_config(directory: Path) -> bool:
-    try:
-        run_state(directory)
-    except LoopsimError:
-        return False
-    return True
-
-
-def torture(
+def crash_test(
     directory: Path,
     config: Config,
     num_kills: int,
     seed: int,
     report: Callable[[str], None] = lambda text: None,
-) -> Torture:
+) -> CrashTest:
     """Run a loop undisturbed, then again and again under SIGKILL at random instants, until `num_kills`
     processes have died.
 
@@ -135,7 +106,7 @@ def torture(
             report(f"kill {killed}: {kills[-1]}")
         rounds.append(Round(kills, ended[0], spent))
         shutil.rmtree(place)
-    return Torture(digest, seconds, rounds)
+    return CrashTest(digest, seconds, rounds)
 
 
 def _where(directory: Path) -> str:

@@ -8,16 +8,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any, final
 
-from loopsim.config import Config, load_config, parse_value
-from loopsim.context.context import STATE
-from loopsim.context.phase import Silent
-from loopsim.core.distributed import World
-from loopsim.core.errors import ConfigError, RunMismatch
+from loopsim.config import Config, parse_value
+from loopsim.core.errors import ConfigError
+from loopsim.core.events import Listener, unheard
 from loopsim.core.interrupt import Interrupt
-from loopsim.core.reproducibility import make_reproducible
 from loopsim.loop import run_loop
-from loopsim.phases import phases_of
-from loopsim.runs.run import Run
+from loopsim.runs.open import open_or_create
+from loopsim.runs.resolve import read_config
 
 
 @final
@@ -50,12 +47,18 @@ def cells_of(source: str, axes: Mapping[str, Sequence[Any]], overrides: Sequence
     cells = []
     for values in product(*axes.values()):
         chosen = dict(zip(axes, values, strict=True))
-        config = load_config(
+        config = read_config(
             source, [*overrides, *(f"{key}={_toml(value)}" for key, value in chosen.items())]
         )
-        name = "-".join(f"{key.rsplit('.', 1)[-1]}_{_word(value)}" for key, value in chosen.items()) or "run"
-        cells.append(Cell(name, config, {key: value for key, value in chosen.items() if key != "seed"}))
+        cells.append(
+            Cell(cell_name(chosen), config, {key: value for key, value in chosen.items() if key != "seed"})
+        )
     return cells
+
+
+def cell_name(setting: Mapping[str, Any]) -> str:
+    """Return the name of the run of one combination: "seed_0-alpha_0.2"."""
+    return "-".join(f"{key.rsplit('.', 1)[-1]}_{_word(value)}" for key, value in setting.items()) or "run"
 
 
 def _toml(value: Any) -> str:
@@ -66,33 +69,28 @@ def _word(value: Any) -> str:
     return "".join(c if c.isalnum() or c in ".-" else "_" for c in str(value))
 
 
-def run_cell(directory: Path, config: Config, interrupt: Interrupt) -> None:
-    """Bring the run in `directory` to its end, whether it is there already or not. Raises RunMismatch if it
-    was begun with another config.
+def run_cell(directory: Path, config: Config, interrupt: Interrupt, emit: Listener = unheard) -> None:
+    """Bring the run in `directory` to its end, whether it is there already or not.
+
+    Raises RunMismatch if it was begun with another config.
     """
-    if (directory / STATE / "data.mdb").is_file():
-        opened = Run.open(directory, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt)
-    else:
-        opened = Run.create(
-            directory, config, world=World(), phases=phases_of, progress=Silent(), interrupt=interrupt
-        )
-    with opened as run:
-        if run.config != config:
-            raise RunMismatch(
-                f"run {directory} was begun with another config; choose another --name, or delete it"
-            )
-        make_reproducible(config.num_threads)
+    with open_or_create(directory, config, interrupt=interrupt, emit=emit) as run:
         run_loop(run)
 
 
 def run_sweep(
-    folder: Path, cells: Sequence[Cell], interrupt: Interrupt, finished: Callable[[Cell], None]
+    folder: Path,
+    cells: Sequence[Cell],
+    interrupt: Interrupt,
+    emit: Listener = unheard,
+    finished: Callable[[Cell], None] = lambda cell: None,
 ) -> None:
-    """Run every cell in turn, as runs in `folder`; a killed sweep goes on where it was. Raises Interrupted
-    after a signal, with all saved.
+    """Run every cell in turn, as runs in `folder`; a killed sweep goes on where it was.
+
+    Raises Interrupted after a signal, with all saved.
     """
     for cell in cells:
-        run_cell(folder / cell.name, cell.config, interrupt)
+        run_cell(folder / cell.name, cell.config, interrupt, emit)
         finished(cell)
 
 

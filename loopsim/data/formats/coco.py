@@ -6,26 +6,45 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, final
 
-from loopsim.config import CocoSource
+from pydantic import model_validator
+
+from loopsim.config import Section
 from loopsim.core.errors import DataError
-from loopsim.data.formats.reading import (
-    BadLabel,
-    BadRow,
-    Item,
-    Reading,
-    Values,
-    clean_captions,
-    inside,
-    is_file,
-    label_of,
-    read_json,
-    read_rows,
-    require,
-)
+from loopsim.data.formats.corpus_format import CorpusFormat
 from loopsim.data.image_ref import ImageRef
 from loopsim.data.labels import agreed
+from loopsim.data.paths import inside, is_file, require
+from loopsim.data.reading import BadRow, Item, Reading, UnusableText, Values, clean_captions, label_of
+from loopsim.data.tables import read_json, read_rows
+
+Paths = str | tuple[str, ...]
+
+
+@final
+class CocoSource(Section):
+    """COCO 2014 or 2017: `captions_*.json` files and image folders; or Karpathy's `dataset_coco.json` with
+    the splits that are wanted.
+
+    `labels` is Zhao et al.'s `images_val2014.csv`; with it only labelled images are read, if `labelled_only`.
+    """
+
+    format: Literal["coco"]
+    images: Paths
+    captions: Paths = ()
+    karpathy: str | None = None
+    karpathy_splits: tuple[str, ...] = ("train", "restval")
+    labels: str | None = None
+    labelled_only: bool = False
+
+    @model_validator(mode="after")
+    def _captions_come_from_one_place(self) -> "CocoSource":
+        if bool(self.captions) == bool(self.karpathy):
+            raise ValueError(
+                "give captions (captions_*.json) or karpathy (dataset_coco.json), one of the two"
+            )
+        return self
 
 
 def read_labels(path: Path, values: Values) -> Iterator[tuple[str, dict[str, str] | BadRow]]:
@@ -47,7 +66,7 @@ def read_labels(path: Path, values: Values) -> Iterator[tuple[str, dict[str, str
                 found["skin_tone"] = largest
             gender = label_of("gender", _no_both(row.get("bb_gender")), values)
             yield str(row["id"]).strip(), found | ({"gender": gender} if gender else {})
-        except BadLabel as error:
+        except UnusableText as error:
             yield str(row["id"]).strip(), BadRow(f"{path.name}, line {line}", str(error))
 
 
@@ -119,5 +138,8 @@ def read_coco(source: CocoSource, values: Values) -> Iterator[Reading]:
         path = next((p for p in candidates if p is not None and is_file(p)), candidates[0])
         try:
             yield Item(key, ImageRef(str(path)), clean_captions(captions), labels.get(key, {}))
-        except BadLabel as error:
+        except UnusableText as error:
             yield BadRow(f"image {key}", str(error))
+
+
+COCO = CorpusFormat("coco", CocoSource, read_coco)

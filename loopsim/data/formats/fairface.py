@@ -4,22 +4,27 @@ dates are read as what they were.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, final
 
-from loopsim.config import FairFaceSource
-from loopsim.data.formats.reading import (
-    BadLabel,
-    BadRow,
-    Item,
-    Reading,
-    Values,
-    inside,
-    label_of,
-    read_rows,
-    require,
-)
+from loopsim.config import Section
+from loopsim.data.formats.corpus_format import CorpusFormat
 from loopsim.data.image_ref import ImageRef
+from loopsim.data.paths import inside, require
+from loopsim.data.reading import BadRow, Item, Reading, UnusableText, Values, label_of
+from loopsim.data.tables import read_rows
 
 ATTRIBUTES = ("gender", "race", "age")
+
+
+@final
+class FairFaceSource(Section):
+    """FairFace: `fairface_label_train.csv` (file, age, gender, race, service_test) and the folder that its
+    `file` column starts from.
+    """
+
+    format: Literal["fairface"]
+    labels: str
+    images: str
 
 
 def read_fairface(source: FairFaceSource, values: Values) -> Iterator[Reading]:
@@ -36,7 +41,7 @@ def read_fairface(source: FairFaceSource, values: Values) -> Iterator[Reading]:
             continue
         try:
             labels = {name: label_of(name, row[name], values) for name in ATTRIBUTES}
-        except BadLabel as error:
+        except UnusableText as error:
             yield BadRow(where, str(error))
             continue
         yield Item(
@@ -45,3 +50,6 @@ def read_fairface(source: FairFaceSource, values: Values) -> Iterator[Reading]:
             (),
             {name: label for name, label in labels.items() if label is not None},
         )
+
+
+FAIRFACE = CorpusFormat("fairface", FairFaceSource, read_fairface)

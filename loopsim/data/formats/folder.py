@@ -4,24 +4,27 @@ are its several captions.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, final
 
-from loopsim.config import FolderSource
 from loopsim.core.errors import DataError
-from loopsim.data.formats.reading import (
-    BadLabel,
-    BadRow,
-    Item,
-    Reading,
-    Values,
-    clean_captions,
-    inside,
-    labels_of,
-    read_rows,
-    require,
-)
+from loopsim.data.formats.corpus_format import CorpusFormat
 from loopsim.data.image_ref import ImageRef
+from loopsim.data.paths import inside, require
+from loopsim.data.reading import BadRow, Item, Reading, UnusableText, Values, labels_of
+from loopsim.data.tables import TableSource, read_rows, row_captions
 
 TABLES = (".csv", ".jsonl", ".ndjson")
+
+
+@final
+class FolderSource(TableSource):
+    """A folder of pictures, and a CSV or JSONL file (`table`; default: the only one in the folder) with a row
+    for each picture or caption.
+    """
+
+    format: Literal["folder"]
+    path: str
+    table: str | None = None
 
 
 def find_table(folder: Path, name: str | None) -> Path:
@@ -57,10 +60,10 @@ def read_folder(source: FolderSource, values: Values) -> Iterator[Reading]:
             yield BadRow(where, f"{name[:80]!r} leads out of the folder")
             continue
         try:
-            captions = [row.get(column) for column in source.caption_columns]
-            flat = [text for given in captions for text in (given if isinstance(given, list) else [given])]
-            yield Item(
-                name.strip(), ImageRef(str(path)), clean_captions(flat), labels_of(row, source.labels, values)
-            )
-        except BadLabel as error:
+            captions = row_captions(row, source.caption_columns)
+            yield Item(name.strip(), ImageRef(str(path)), captions, labels_of(row, source.labels, values))
+        except UnusableText as error:
             yield BadRow(where, str(error))
+
+
+FOLDER = CorpusFormat("folder", FolderSource, read_folder)

@@ -9,28 +9,32 @@ top, right, bottom) in pixels.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, final
 
-from loopsim.config import PhaseSource
+from loopsim.config import Section
 from loopsim.core.errors import DataError
-from loopsim.data.formats.reading import (
-    BadLabel,
-    BadRow,
-    Item,
-    Reading,
-    Values,
-    clean_captions,
-    inside,
-    is_file,
-    label_of,
-    read_json,
-    require,
-)
+from loopsim.data.formats.corpus_format import CorpusFormat
 from loopsim.data.image_ref import ImageRef
 from loopsim.data.labels import agreed, attribute_name
+from loopsim.data.paths import inside, is_file, require
+from loopsim.data.reading import BadRow, Item, Reading, UnusableText, Values, clean_captions, label_of
+from loopsim.data.tables import read_json
 
 # PHASE's age is not FairFace's: four groups, with babies and children as one (Chen et al. 2024).
 ATTRIBUTES = {"age": "age_group", "gender": "gender", "skin_tone": "skin_tone", "ethnicity": "ethnicity"}
+
+
+@final
+class PhaseSource(Section):
+    """PHASE: its region-level or all-annotators JSON, and the folder of pictures, named by image id.
+
+    `unit`: whole images, labelled where every annotated person agrees, or each person's region.
+    """
+
+    format: Literal["phase"]
+    annotations: str
+    images: str
+    unit: Literal["image", "region"] = "image"
 
 
 def vote(answers: Any) -> dict[str, Any]:
@@ -39,7 +43,7 @@ def vote(answers: Any) -> dict[str, Any]:
     """
     if isinstance(answers, Mapping):
         return dict(answers)
-    votes: dict[str, Counter] = {}
+    votes: dict[str, Counter[str]] = {}
     for answer in answers if isinstance(answers, list) else []:
         for question, value in answer.items() if isinstance(answer, Mapping) else ():
             if question != "worker":
@@ -49,7 +53,7 @@ def vote(answers: Any) -> dict[str, Any]:
 
 
 def person_labels(annotations: Any, values: Values) -> dict[str, str]:
-    """Return a person's labels by loopsim's attribute names. Raises BadLabel."""
+    """Return a person's labels by loopsim's attribute names. Raises UnusableText."""
     found = {}
     for question, answer in vote(annotations).items():
         attribute = ATTRIBUTES.get(attribute_name(question))
@@ -103,7 +107,7 @@ def read_phase(source: PhaseSource, values: Values) -> Iterator[Reading]:
             labels = {
                 name: person_labels(person.get("annotations"), values) for name, person in people.items()
             }
-        except BadLabel as error:
+        except UnusableText as error:
             yield BadRow(f"image {image_id}", str(error))
             continue
         if source.unit == "image":
@@ -120,3 +124,6 @@ def read_phase(source: PhaseSource, values: Values) -> Iterator[Reading]:
                     captions,
                     {a: v for a, v in labels[name].items() if v},
                 )
+
+
+PHASE = CorpusFormat("phase", PhaseSource, read_phase)

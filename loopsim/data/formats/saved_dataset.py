@@ -1,20 +1,24 @@
 """Datasets that the library `datasets` saved (`save_to_disk`): Arrow files, read through memory maps."""
 
 from collections.abc import Iterator
+from typing import Literal, final
 
-from loopsim.config import SavedDatasetSource
 from loopsim.core.errors import DataError
-from loopsim.data.formats.reading import (
-    BadLabel,
-    BadRow,
-    Item,
-    Reading,
-    Values,
-    clean_captions,
-    labels_of,
-)
+from loopsim.data.formats.corpus_format import CorpusFormat
 from loopsim.data.image_ref import ROW, ImageRef
+from loopsim.data.reading import BadRow, Item, Reading, UnusableText, Values, labels_of
 from loopsim.data.saved_rows import open_saved, picture_bytes
+from loopsim.data.tables import TableSource, row_captions
+
+
+@final
+class SavedDatasetSource(TableSource):
+    """What `datasets.Dataset.save_to_disk` wrote (needs the package `datasets`)."""
+
+    format: Literal["saved_dataset"]
+    path: str
+    split: str | None = None
+    image_column: str = "image"
 
 
 def read_saved_dataset(source: SavedDatasetSource, values: Values) -> Iterator[Reading]:
@@ -28,16 +32,19 @@ def read_saved_dataset(source: SavedDatasetSource, values: Values) -> Iterator[R
     place = f"{source.path}#{source.split}" if source.split else source.path
     for index in range(len(rows)):
         row = rows[index]
-        captions = [row[column] for column in source.caption_columns]
-        flat = [text for given in captions for text in (given if isinstance(given, list) else [given])]
         try:
             data = picture_bytes(row[source.image_column])
             yield Item(
                 str(index),
                 ImageRef(place, index, ROW),
-                clean_captions(flat),
+                row_captions(row, source.caption_columns),
                 labels_of(row, source.labels, values),
                 data,
             )
-        except (BadLabel, DataError) as error:
+        except (UnusableText, DataError) as error:
             yield BadRow(f"row {index}", str(error))
+
+
+SAVED_DATASET = CorpusFormat(
+    "saved_dataset", SavedDatasetSource, read_saved_dataset, lambda source: source.image_column
+)

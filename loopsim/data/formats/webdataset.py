@@ -9,29 +9,45 @@ import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal, final
 
 from braceexpand import braceexpand
+from pydantic import Field
 
-from loopsim.config import WebDatasetSource
+from loopsim.config import Section
 from loopsim.core.errors import DataError
-from loopsim.data.formats.reading import (
+from loopsim.data.formats.corpus_format import CorpusFormat
+from loopsim.data.image_ref import ImageRef
+from loopsim.data.images import MAX_BYTES, SUFFIXES
+from loopsim.data.paths import is_file, require
+from loopsim.data.reading import (
     Absent,
-    BadLabel,
     BadRow,
     Item,
     Reading,
+    UnusableText,
     Values,
     clean_captions,
-    is_file,
     labels_of,
-    require,
 )
-from loopsim.data.image_ref import ImageRef
-from loopsim.data.images import FORMATS, MAX_BYTES
 
-PICTURES = tuple(suffix[1:] for suffixes in FORMATS.values() for suffix in suffixes)
+PICTURES = tuple(suffix[1:] for suffixes in SUFFIXES.values() for suffix in suffixes)
 MAX_TEXT_BYTES = 1_000_000
+
+
+@final
+class WebDatasetSource(Section):
+    """Tar shards as img2dataset writes them. `shards`: paths with braces (`cc3m/{00000..00331}.tar`), or a
+    text file that lists one a line.
+
+    `labels` maps sensitive attributes to fields of each sample's JSON. Shards that are missing are passed
+    over and counted: links die.
+    """
+
+    format: Literal["webdataset"]
+    shards: str | tuple[str, ...]
+    caption_field: str | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
 
 
 def shard_paths(shards: str | tuple[str, ...]) -> list[str]:
@@ -168,5 +184,8 @@ def _sample(
         yield Item(
             where, sample["picture"], captions, labels_of(fields, source.labels, values), sample["data"]
         )
-    except BadLabel as error:
+    except UnusableText as error:
         yield BadRow(where, str(error))
+
+
+WEBDATASET = CorpusFormat("webdataset", WebDatasetSource, read_webdataset)

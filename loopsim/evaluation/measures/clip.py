@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from loopsim.data.scene_captions import with_article
-from loopsim.evaluation.evaluation import FEW_RESAMPLES, Evaluation, Measured
+from loopsim.evaluation.evaluation import FEW_RESAMPLES, Evaluation
+from loopsim.evaluation.measure import Measure, Measured, means, unmeasured
 from loopsim.metrics.association import association_scores, effect_size
 from loopsim.metrics.estimate import OVERALL, Disaggregated, estimate, evaluated, not_available
 from loopsim.metrics.retrieval import max_skew, ndkl, recall_at_k
@@ -27,18 +28,20 @@ def recall(e: Evaluation) -> Iterator[Measured]:
     for k, found in hits.items():
         # The image is the resampling unit: its captions' hits are averaged first, for they are not
         # independent.
-        yield e.means(
-            "clip",
-            f"recall@{k}",
-            (np.bincount(owners, found, len(records)) / np.maximum(counts, 1)).astype(found.dtype),
-            e.retrieval,
-        )
+        shares = np.bincount(owners, found, len(records)) / np.maximum(counts, 1)
+        yield means(f"recall@{k}", shares.astype(found.dtype), e.retrieval)
 
 
-def self_similarities(e: Evaluation) -> Iterator[Measured]:
+RECALL = Measure("recall", "clip", asks_model=True, body=recall)
+
+
+def self_similarity(e: Evaluation) -> Iterator[Measured]:
     """How much more alike a group's faces look to CLIP_g than the average group's."""
     found = relative_self_similarity(e.face_features, e.faces.groups, e.faces.values, e.faces.weights)
-    yield Measured("clip", "self_similarity", found, e.face_features)
+    yield Measured("self_similarity", found, e.face_features)
+
+
+SELF_SIMILARITY = Measure("self_similarity", "clip", asks_model=True, body=self_similarity)
 
 
 def person_preference(e: Evaluation) -> Iterator[Measured]:
@@ -50,7 +53,10 @@ def person_preference(e: Evaluation) -> Iterator[Measured]:
     for attribute, prompts in prompts_of.items():
         if attribute in e.faces.attributes:
             prefers = prefers_person(e.face_features, e.clip.encode_texts([NEUTRAL_PROMPT, *prompts]).numpy())
-            yield e.means("clip", f"person_preference.{attribute}", prefers, e.faces, attributes=[attribute])
+            yield means(f"person_preference.{attribute}", prefers, e.faces, attributes=[attribute])
+
+
+PERSON_PREFERENCE = Measure("person_preference", "clip", asks_model=True, body=person_preference)
 
 
 def skew(e: Evaluation) -> Iterator[Measured]:
@@ -87,8 +93,11 @@ def skew(e: Evaluation) -> Iterator[Measured]:
             len(ranked),
             is_bias=True,
         )
-    yield Measured("clip", "max_skew", skews, scores)
-    yield Measured("clip", "ndkl", divergences, scores)
+    yield Measured("max_skew", skews, scores)
+    yield Measured("ndkl", divergences, scores)
+
+
+SKEW = Measure("skew", "clip", asks_model=True, body=skew)
 
 
 def association(e: Evaluation) -> Iterator[Measured]:
@@ -101,12 +110,8 @@ def association(e: Evaluation) -> Iterator[Measured]:
     genders = np.asarray(e.faces.groups.get("gender", [""] * len(e.faces.records)))
     women, known = genders == "woman", genders != ""
     if not all(names.values()) or min(women.sum(), (known & ~women).sum()) < 2:
-        nothing = not_available(
-            len(women),
-            "needs professions on both sides of one half, and two faces of each gender",
-            is_bias=True,
-        )
-        yield Measured("clip", "ieat", Disaggregated({OVERALL: nothing}), np.zeros(0, np.float32))
+        reason = "needs professions on both sides of one half, and two faces of each gender"
+        yield unmeasured("ieat", len(women), reason, is_bias=True)
         return
     a, b = (
         e.clip.encode_texts([f"a photo of {with_article(p)}" for p in names[side]]).numpy()
@@ -114,4 +119,7 @@ def association(e: Evaluation) -> Iterator[Measured]:
     )
     scores = association_scores(e.face_features, a, b)
     d = evaluated(effect_size(scores, women), known, e.faces.weights, is_bias=True)
-    yield Measured("clip", "ieat", Disaggregated({OVERALL: d}), scores)
+    yield Measured("ieat", Disaggregated({OVERALL: d}), scores)
+
+
+ASSOCIATION = Measure("association", "clip", asks_model=True, body=association)

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from loopsim.evaluation.evaluation import Evaluation, Measured
+from loopsim.evaluation.evaluation import Evaluation
+from loopsim.evaluation.measure import Measure, Measured
+from loopsim.evaluation.measures.representation import shares
 from loopsim.metrics import harms as harm_metrics
 from loopsim.metrics.audit import shares_against_world
 from loopsim.metrics.estimate import Disaggregated, Estimate, not_available
-from loopsim.metrics.representation import representation
 
 # Who takes and who gives orders, among the corpus's professions.
 SUBORDINATE, DOMINANT = ("receptionist", "administrator", "cook"), ("judge", "doctor", "pilot")
-NOTHING = np.zeros(0, np.float32)
 
 
 def neutral_prompts(e: Evaluation) -> Iterator[Measured]:
@@ -21,28 +21,20 @@ def neutral_prompts(e: Evaluation) -> Iterator[Measured]:
     """
     labels = e.audit_labels
     weights = e.weights(len(labels), "audit")
-    for name, corrected in (("generator_share", False), ("generator_share_corrected", True)):
-        estimates = Disaggregated()
-        for attribute in [a for a in e.attributes if not corrected or a in e.classifier.confusion]:
-            confusion = np.array(e.classifier.confusion[attribute]) if corrected else None
-            estimates |= representation(
-                [label[attribute] for label in labels],
-                e.classifier.values[attribute],
-                attribute,
-                weights,
-                confusion,
-            )
-        if estimates:
-            yield Measured("generator", name, estimates, NOTHING, baseline=1)
+    for name, estimates in shares("generator_share", e, labels, e.attributes, weights):
+        yield Measured(name, estimates, baseline=1)
     if "gender" not in e.classifier.values:
         return
     women = np.array([label["gender"] == "woman" for label in labels], np.float32)
     found = shares_against_world(
-        women, [item["profession"] for item in e.audit_plan], e.world_women, weights, "profession"
+        women, [item.profession for item in e.audit_plan], e.world_women, weights, "profession"
     )
-    yield Measured("generator", "women_per_profession", found["distance"], women, baseline=1)
+    yield Measured("women_per_profession", found["distance"], women, baseline=1)
     for name in ("slope", "rank_correlation", "majority_share"):
-        yield Measured("generator", f"profession_{name}", found[name], NOTHING, baseline=1)
+        yield Measured(f"profession_{name}", found[name], baseline=1)
+
+
+GENERATOR = Measure("generator", "generator", asks_model=True, body=neutral_prompts, draws_audit=True)
 
 
 def harms(e: Evaluation) -> Iterator[Measured]:
@@ -75,15 +67,13 @@ def harms(e: Evaluation) -> Iterator[Measured]:
         omitted[f"{attribute}={value}"] = Estimate(
             ratio.value, len(member), ratio.low, ratio.high, replicates
         )
-    yield Measured("generator", "omission", omitted, NOTHING, baseline=1)
+    yield Measured("omission", omitted, baseline=1)
     if "gender" in e.classifier.values:
-        yield Measured(
-            "generator",
-            "subordination",
-            Disaggregated({"gender=woman": _subordination(e, labels)}),
-            NOTHING,
-            baseline=1,
-        )
+        found = Disaggregated({"gender=woman": _subordination(e, labels)})
+        yield Measured("subordination", found, baseline=1)
+
+
+HARMS = Measure("harms", "generator", asks_model=True, body=harms, draws_audit=True)
 
 
 def _subordination(e: Evaluation, labels: Sequence[Mapping[str, str]]) -> Estimate:
@@ -91,7 +81,7 @@ def _subordination(e: Evaluation, labels: Sequence[Mapping[str, str]]) -> Estima
         [
             label["gender"] == "woman"
             for label, item in zip(labels, e.audit_plan, strict=True)
-            if item["profession"] in roles
+            if item.profession in roles
         ]
         for roles in (SUBORDINATE, DOMINANT)
     )

@@ -10,8 +10,9 @@ from scipy import stats
 
 from loopsim.core.rng import seed_for
 from loopsim.data.openmoji import GENDERS
-from loopsim.evaluation.evaluation import Evaluation, Measured
-from loopsim.metrics.estimate import LEVEL, OVERALL, Disaggregated, Estimate, not_available
+from loopsim.evaluation.evaluation import Evaluation
+from loopsim.evaluation.measure import Measure, Measured, unmeasured
+from loopsim.metrics.estimate import LEVEL, OVERALL, Disaggregated, Estimate
 from loopsim.metrics.lic import balanced_split, leakage, mask_words, within_vocabulary, words_of
 from loopsim.models.text_classifier import Predictor, finetune_encoder, train_bilstm
 
@@ -25,16 +26,22 @@ def lic(e: Evaluation) -> Iterator[Measured]:
     yield from _lic(e, "lic", train_bilstm)
 
 
+LIC = Measure("lic", "captions", asks_model=True, body=lic, on_demand=True)
+
+
 def lic_transformer(e: Evaluation) -> Iterator[Measured]:
     """LIC with the transformer encoder that `evaluate.lic_encoder` names."""
     encoder = e.config.evaluate.lic_encoder
     if encoder is None:
-        nothing = not_available(len(e.written), "evaluate.lic_encoder (--lic-encoder) names no model")
-        yield Measured(
-            "captions", "lic_transformer", Disaggregated({OVERALL: nothing}), np.zeros(0, np.float32)
-        )
+        reason = "evaluate.lic_encoder (--lic-encoder) names no model"
+        yield unmeasured("lic_transformer", len(e.written), reason)
         return
     yield from _lic(e, "lic_transformer", partial(finetune_encoder, encoder))
+
+
+LIC_TRANSFORMER = Measure(
+    "lic_transformer", "captions", asks_model=True, body=lic_transformer, on_demand=True
+)
 
 
 def _lic(e: Evaluation, metric: str, train: Trainer) -> Iterator[Measured]:
@@ -60,8 +67,7 @@ def _lic(e: Evaluation, metric: str, train: Trainer) -> Iterator[Measured]:
         try:
             parts = balanced_split(genders, seed)
         except ValueError as error:
-            nothing = not_available(len(genders), str(error), is_bias=True)
-            yield Measured("captions", metric, Disaggregated({OVERALL: nothing}), np.zeros(0, np.float32))
+            yield unmeasured(metric, len(genders), str(error), is_bias=True)
             return
         rows.append(
             [_one_leakage(texts, classes, *parts, train, seed) for texts in (model_texts, human_texts)]
@@ -80,7 +86,7 @@ def _lic(e: Evaluation, metric: str, train: Trainer) -> Iterator[Measured]:
         mean = float(values.mean())
         low, high = (mean - float(half), mean + float(half)) if np.isfinite(half) else (None, None)
         found = Estimate(mean, len(genders), low, high, is_bias=name == metric)
-        yield Measured("captions", name, Disaggregated({OVERALL: found}), values.astype(np.float32))
+        yield Measured(name, Disaggregated({OVERALL: found}), values.astype(np.float32))
 
 
 def _one_leakage(

@@ -3,7 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from loopsim.models.captioners.decoding import Decoding
@@ -53,15 +55,13 @@ class Captioner(ABC):
         return texts
 
 
-def labels_of(tokenizer: object, texts: Sequence[str], max_tokens: int) -> Tensor:
+def labels_of(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> Tensor:
     """Return token ids [n, t] of texts with their end token, padded with -100, which no loss counts; longer
     texts are cut.
     """
-    import torch
-
-    eos = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id  # type: ignore[attr-defined]
+    eos = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
     encoded = tokenizer(
         list(texts), add_special_tokens=False, truncation=True, max_length=max_tokens - 1
-    ).input_ids  # type: ignore[operator]
+    ).input_ids
     rows = [torch.tensor([*ids, eos]) for ids in encoded]
     return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-100)

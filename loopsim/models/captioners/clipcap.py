@@ -8,12 +8,23 @@ from typing import Any, Literal, final
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, CLIPTokenizer, GPT2Config, GPT2LMHeadModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    CLIPTokenizer,
+    GPT2Config,
+    GPT2LMHeadModel,
+)
 
+from loopsim.config import SHIPPED, CaptionerConfig
 from loopsim.core.device import CPU, Device
 from loopsim.core.errors import DataError
 from loopsim.models.captioners.captioner import Captioner, labels_of
+from loopsim.models.captioners.captioner_kind import CaptionerKind
 from loopsim.models.captioners.decoding import Decoding, write
+from loopsim.models.clip import Clip
+from loopsim.models.forward_cost import TowerCost, count_flops, num_weights
 from loopsim.models.safe_weights import LOAD_ERRORS, first_line, refuse_pickles
 from loopsim.models.tokenizer import save_tokenizer
 
@@ -39,7 +50,8 @@ class _TransformerMapper(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         seen = self.linear(features).unflatten(-1, (self.prefix_length, -1))
         tokens = torch.cat([seen, self.learned.expand(len(features), -1, -1)], dim=1)
-        return self.encoder(tokens)[:, self.prefix_length :].flatten(1)
+        prefix: Tensor = self.encoder(tokens)[:, self.prefix_length :].flatten(1)
+        return prefix
 
 
 @final
@@ -88,7 +100,8 @@ class ClipCap(nn.Module, Captioner):
 
     def prefix(self, features: Tensor) -> Tensor:
         """Return the prefix embeddings [n, prefix_length, width] of unit-norm CLIP features [n, d]."""
-        return self.mapper(features.to(self.device.name)).unflatten(-1, (self.prefix_length, -1))
+        mapped: Tensor = self.mapper(features.to(self.device.name))
+        return mapped.reshape(len(mapped), self.prefix_length, -1)
 
     def pixels(self, images: Tensor) -> Tensor:
         raise AssertionError("ClipCap reads CLIP's features")
@@ -168,3 +181,55 @@ def load_clipcap(folder: Path, device: Device = CPU) -> ClipCap:
     model.mapper.load_state_dict(load_file(folder / "mapper.safetensors"))
     device.place(model.eval())
     return model
+
+
+@final
+class ClipCapKind(CaptionerKind):
+    """ClipCap on CLIP_g: the shipped one, or any causal language model with a mapper of its own."""
+
+    name = "clipcap"
+    is_shipped = True
+
+    def build(self, config: CaptionerConfig, weights: Path, clip: Clip, *, random: bool) -> Captioner:
+        if config.model == SHIPPED:
+            base = load_clipcap(weights / "captioner", clip.device)
+            if not random and base.feature_size == clip.feature_size:
+                return base
+            language_model, tokenizer, prefix_length = base.language_model, base.tokenizer, base.prefix_length
+            if random:
+                language_model = type(language_model)(language_model.config)
+        else:
+            language_model, tokenizer = load_language_model(config.model)
+            prefix_length = config.prefix_length
+        captioner = ClipCap(
+            language_model,
+            tokenizer,
+            clip.feature_size,
+            prefix_length=prefix_length,
+            mapper=config.mapper,
+            freeze_language_model=config.freeze_language_model,
+            max_tokens=config.max_tokens,
+            device=clip.device,
+        )
+        clip.device.place(captioner.eval())
+        return captioner
+
+    def recognises(self, folder: Path) -> bool:
+        return (folder / FILE).is_file()
+
+    def load(self, folder: Path, device: Device) -> Captioner:
+        return load_clipcap(folder, device)
+
+    def cost(self, config: CaptionerConfig, shipped: Path) -> TowerCost:
+        folder = shipped if config.model == SHIPPED else Path(config.model)
+        # A language model of the hub, not at hand yet, counts as GPT-2.
+        language = AutoConfig.from_pretrained(folder) if (folder / "config.json").is_file() else GPT2Config()
+        num_tokens = config.max_tokens + config.prefix_length
+        num_tokens = min(num_tokens, getattr(language, "max_position_embeddings", num_tokens))
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(language)
+            words = torch.zeros(1, num_tokens, dtype=torch.long)
+            return TowerCost(count_flops(lambda: model(words)), num_weights(model))
+
+
+CLIPCAP = ClipCapKind()

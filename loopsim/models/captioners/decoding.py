@@ -22,7 +22,7 @@ class Decoding:
     max_tokens: int = 27
 
 
-class _SeededNucleus(LogitsProcessor):
+class _SeededNucleus(LogitsProcessor):  # type: ignore[misc]  # transformers is untyped here
     """Turns the likeliest word into a sampled one by the Gumbel-max trick, with noise from each text's own
     seed, not from its batch's.
     """
@@ -54,7 +54,7 @@ def write(
     """
     sampled = how.temperature > 0
     processors = LogitsProcessorList([_SeededNucleus(seeds, how.temperature, how.top_p)] if sampled else [])
-    return model.generate(
+    written: Tensor = model.generate(
         **inputs,
         do_sample=False,
         num_beams=1 if sampled else how.num_beams,
@@ -62,3 +62,4 @@ def write(
         logits_processor=processors,
         **tokens,
     )
+    return written

@@ -1,5 +1,5 @@
-"""Captioners that read pixels: an encoder-decoder Transformer from scratch, or a captioner from the hub
-(BLIP, GIT, vision-encoder-decoder).
+"""Captioners that read pixels: transformers' own, from the hub or a folder (BLIP, GIT,
+vision-encoder-decoder).
 """
 
 import json
@@ -9,21 +9,16 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
-from transformers import (
-    AutoImageProcessor,
-    AutoModelForImageTextToText,
-    AutoTokenizer,
-    GPT2Config,
-    VisionEncoderDecoderConfig,
-    VisionEncoderDecoderModel,
-    ViTConfig,
-    ViTImageProcessor,
-)
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
+from loopsim.config import SHIPPED, CaptionerConfig
 from loopsim.core.device import CPU, Device
-from loopsim.core.errors import DataError
+from loopsim.core.errors import ConfigError, DataError
 from loopsim.models.captioners.captioner import Captioner, labels_of
+from loopsim.models.captioners.captioner_kind import CaptionerKind
 from loopsim.models.captioners.decoding import Decoding, write
+from loopsim.models.clip import Clip
+from loopsim.models.forward_cost import TowerCost
 from loopsim.models.safe_weights import LOAD_ERRORS, first_line, refuse_pickles
 from loopsim.models.tokenizer import save_tokenizer
 
@@ -40,14 +35,9 @@ class ImageToText(Captioner):
     def __init__(
         self, model: Any, processor: Any, tokenizer: Any, max_tokens: int, device: Device = CPU
     ) -> None:
-        self.model, self.processor, self.tokenizer, self.max_tokens, self.device = (
-            model,
-            processor,
-            tokenizer,
-            max_tokens,
-            device,
-        )
-        self.family = model.config.model_type
+        self.model, self.processor, self.tokenizer = model, processor, tokenizer
+        self.max_tokens, self.device = max_tokens, device
+        self.family: str = model.config.model_type
         if self.family not in FAMILIES:
             raise DataError(
                 f"a {self.family} model is no captioner that loopsim trains; it trains "
@@ -56,23 +46,27 @@ class ImageToText(Captioner):
 
     @property
     def module(self) -> nn.Module:
-        return self.model
+        module: nn.Module = self.model
+        return module
 
     def pixels(self, images: Tensor) -> Tensor:
-        return self.processor(images=list(images.numpy()), return_tensors="pt").pixel_values
+        read: Tensor = self.processor(images=list(images.numpy()), return_tensors="pt").pixel_values
+        return read
 
     def loss(self, inputs: Tensor, texts: Sequence[str]) -> Tensor:
         labels = labels_of(self.tokenizer, texts, self.max_tokens)
         pixels = inputs.to(self.device.name)
         if self.family == "vision-encoder-decoder":
-            return self.model(pixel_values=pixels, labels=labels.to(self.device.name)).loss
+            loss: Tensor = self.model(pixel_values=pixels, labels=labels.to(self.device.name)).loss
+            return loss
         # BLIP and GIT predict each word of a text from those before it; their texts open with a begin token.
         begin = torch.full((len(labels), 1), self._begin())
         labels = torch.cat([begin, labels], dim=1).to(self.device.name)
         words = labels.masked_fill(labels < 0, self._pad())
-        return self.model(
+        loss = self.model(
             pixel_values=pixels, input_ids=words, attention_mask=(labels >= 0).long(), labels=labels
         ).loss
+        return loss
 
     @torch.inference_mode()
     def write_batch(self, inputs: Tensor, seeds: Sequence[int], how: Decoding) -> list[str]:
@@ -84,10 +78,9 @@ class ImageToText(Captioner):
         given = {"pixel_values": inputs.to(self.device.name)}
         if self.family == "git":
             given["input_ids"] = torch.full((len(inputs), 1), self._begin(), device=self.device.name)
-        known = (
-            {} if self.family == "blip" else {"eos_token_id": eos, "pad_token_id": self._pad()}
-        )  # BLIP names its own
-        tokens = write(self.model, given, seeds, how, **known)
+        # BLIP names its own.
+        ends = {} if self.family == "blip" else {"eos_token_id": eos, "pad_token_id": self._pad()}
+        tokens = write(self.model, given, seeds, how, **ends)
         return [text.strip() for text in self.tokenizer.batch_decode(tokens, skip_special_tokens=True)]
 
     def _begin(self) -> int:
@@ -128,49 +121,35 @@ def load_saved(folder: Path, device: Device = CPU) -> ImageToText:
     return load_image_to_text(str(folder), json.loads((folder / FILE).read_text())["max_tokens"], device)
 
 
-def build_transformer(
-    tokenizer: Any,
-    *,
-    image_size: int,
-    width: int,
-    num_layers: int,
-    max_tokens: int,
-    patch_size: int = 16,
-    device: Device = CPU,
-) -> ImageToText:
-    """Return an encoder-decoder Transformer with random weights (torch's global generator draws them): a ViT,
-    and a GPT-2 that attends to it.
-    """
-    heads = max(1, width // 64)
-    vision = ViTConfig(
-        image_size=image_size,
-        patch_size=patch_size,
-        hidden_size=width,
-        intermediate_size=4 * width,
-        num_hidden_layers=num_layers,
-        num_attention_heads=heads,
-    )
-    text = GPT2Config(
-        vocab_size=len(tokenizer), n_positions=max_tokens + 1, n_embd=width, n_layer=num_layers, n_head=heads,
-        add_cross_attention=True,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-    )  # fmt: skip
-    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(vision, text)
-    begin = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-    config.decoder_start_token_id, config.eos_token_id, config.pad_token_id = (
-        begin,
-        tokenizer.eos_token_id,
-        tokenizer.eos_token_id,
-    )
-    model = VisionEncoderDecoderModel(config=config)
-    device.place(model.eval())
-    processor = ViTImageProcessor(size={"height": image_size, "width": image_size})
-    return ImageToText(model, processor, tokenizer, max_tokens, device)
+def is_saved(folder: Path) -> bool:
+    """Return whether `ImageToText.save` wrote to the folder."""
+    return (folder / FILE).is_file()
 
 
-def load_tokenizer(name: str) -> Any:
-    """Return the tokenizer of a folder or hub id. Raises DataError."""
-    try:
-        return AutoTokenizer.from_pretrained(name)
-    except LOAD_ERRORS as error:
-        raise DataError(f"tokenizer {name!r} cannot be loaded: {first_line(error)}") from error
+@final
+class HubCaptioner(CaptionerKind):
+    """A pretrained captioner of the hub or of a folder."""
+
+    name = "hub"
+
+    def check(self, config: CaptionerConfig) -> None:
+        if config.model == SHIPPED:
+            raise ConfigError(
+                'captioner.kind = "hub" needs captioner.model: a folder or hub id of a captioner'
+            )
+
+    def build(self, config: CaptionerConfig, weights: Path, clip: Clip, *, random: bool) -> Captioner:
+        return load_image_to_text(config.model, config.max_tokens, clip.device)
+
+    def recognises(self, folder: Path) -> bool:
+        return is_saved(folder)
+
+    def load(self, folder: Path, device: Device) -> Captioner:
+        return load_saved(folder, device)
+
+    def cost(self, config: CaptionerConfig, shipped: Path) -> TowerCost:
+        # As a ViT-B at 384 pixels with a decoder like BERT-base: what BLIP's base is.
+        return TowerCost(2.0 * 86e6 * 577 + 2.0 * 137e6 * config.max_tokens, 223_000_000)
+
+
+HUB = HubCaptioner()

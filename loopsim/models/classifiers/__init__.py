@@ -1,1 +1,16 @@
-"""Pinned classifiers, and the detector that finds people for them."""
+"""Pinned attribute classifiers of every kind, and the detector that finds people for them."""
+
+from loopsim.models.classifiers.attribute_classifier import AttributeClassifier
+from loopsim.models.classifiers.classifier_kind import CLASSIFIERS, ClassifierKind, open_classifier
+from loopsim.models.classifiers.confusion import confusion_matrices, with_confusion
+from loopsim.models.classifiers.labelling import label_pictures
+
+__all__ = [
+    "CLASSIFIERS",
+    "AttributeClassifier",
+    "ClassifierKind",
+    "confusion_matrices",
+    "label_pictures",
+    "open_classifier",
+    "with_confusion",
+]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from loopsim.models.diffusion.families import Conditions
+from loopsim.models.diffusion.family import Conditions
 from loopsim.models.diffusion.stable_diffusion import Diffusion
 
 IN_MEMORY_BYTES = 256_000_000
@@ -28,7 +28,9 @@ class _Rows:
         if size <= IN_MEMORY_BYTES:
             self.tensor = torch.empty(shape, dtype=example.dtype)
         else:
-            self._file = tempfile.NamedTemporaryFile(dir=folder, prefix="encodings-", suffix=".tmp")  # noqa: SIM115
+            self._file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - it lives as long as the rows
+                dir=folder, prefix="encodings-", suffix=".tmp"
+            )
             self._file.truncate(size)
             self.tensor = torch.from_file(
                 self._file.name, shared=True, size=int(np.prod(shape)), dtype=example.dtype

@@ -6,6 +6,7 @@ full resolution costs more than the denoiser. Being linear it adds no artefacts 
 keep is exactly the variance left out by PCA.
 """
 
+import sys
 from typing import final
 
 import torch
@@ -13,9 +14,13 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
+# A pipeline names the module of its autoencoder, and diffusers takes it from those that are imported:
+# pipelines that were saved when this one lay in another folder are opened, too.
+sys.modules.setdefault("loopsim.models.patch_autoencoder", sys.modules[__name__])
+
 
 @final
-class PatchAutoencoder(ModelMixin, ConfigMixin):
+class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
     """Encode RGB in [-1, 1] of shape [n, 3, h, w] as latents [n, latent_channels, h/patch, w/patch], and
     decode them.
 
@@ -24,7 +29,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
     return_dict=False)[0]`.
     """
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
         patch_size: int = 8,
@@ -73,7 +78,7 @@ def fit_patch_autoencoder(images: Tensor, patch_size: int = 8, latent_channels: 
         components * components.gather(1, components.abs().argmax(1, keepdim=True)).sign()
     )  # eigh leaves the sign open
     scaling_factor = float(1 / (centred @ components.T).square().mean().sqrt())
-    model = PatchAutoencoder(
+    model: PatchAutoencoder = PatchAutoencoder(
         patch_size, latent_channels, round(scaling_factor, 6), (1,) * patch_size.bit_length()
     )
     model.mean.data = mean.float()

@@ -1,0 +1,93 @@
+"""`loopsim audit`: whom a generator draws when the prompt leaves it open."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loopsim.cli.options import Json, RunsDir, print_json
+
+if TYPE_CHECKING:
+    from loopsim.studies.generator_audit import AuditSource
+
+
+def audit(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="A diffusers folder, or a run's name; default: the generator that the config starts from.",
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A config whose classifier, prompts, steps and guidance are used; a run has its own.",
+        ),
+    ] = None,
+    generation: Annotated[
+        int | None, typer.Option("-g", "--generation", help="Of a run: audit SD_g; default: its last one.")
+    ] = None,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(
+            help="A text file: a prompt a line, then a tab and the world's share of women if known."
+        ),
+    ] = None,
+    images: Annotated[int, typer.Option(min=1, help="Pictures a prompt.")] = 50,
+    json_: Json = False,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Audit whom a generator draws where the prompt leaves it open, against the world's shares.
+
+    Shares come with intervals; a slope above 1 exaggerates the world's stereotype.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from loopsim.core.reproducibility import make_reproducible
+    from loopsim.models.library_messages import silence_libraries
+    from loopsim.report.audit import audit_as_json
+    from loopsim.report.terminal.audit import print_audit
+    from loopsim.studies.generator_audit import audit_model, read_prompts
+
+    silence_libraries()
+    asked = read_prompts(prompts) if prompts is not None else None
+    source = _source(model, config, generation, runs_dir)
+    make_reproducible(source.config.num_threads)
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("drawing", total=None)
+        found = audit_model(
+            source,
+            asked,
+            num_images=images,
+            advanced=lambda done, total: bars.update(task, completed=done, total=total),
+        )
+    if json_:
+        print_json(audit_as_json(source.title, found))
+    else:
+        print_audit(Console(), source.title, found)
+
+
+def _source(model: str | None, config: str | None, generation: int | None, runs_dir: Path) -> "AuditSource":
+    """Return whose pictures are audited: a run's, a folder's, or the config's own generator's."""
+    from loopsim.core.errors import ConfigError
+    from loopsim.runs.catalog import find_run, is_run
+    from loopsim.runs.resolve import read_config
+    from loopsim.studies.generator_audit import of_base, of_folder, of_run
+
+    asked = None if config is None else read_config(config)
+    if model is not None and any(map(is_run, (runs_dir / model, Path(model)))):
+        if asked is not None:
+            raise ConfigError(
+                f"--config {config}: the run {model} is audited with its own config; leave it out"
+            )
+        return of_run(find_run(runs_dir, model), generation)
+    if generation is not None:
+        raise ConfigError(f"-g {generation}: only a run has generations; name one")
+    if model is None:
+        return of_base(asked or read_config("pocket"), runs_dir)
+    if asked is not None or Path(model).exists():
+        return of_folder(model, asked, runs_dir)
+    return of_run(find_run(runs_dir, model), generation)  # neither: says which runs there are

@@ -1,0 +1,57 @@
+"""What several commands share: their options, JSON on standard output, the log of events, and how a stop is
+told.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from loopsim.core.events import Listener
+
+RunsDir = Annotated[Path, typer.Option("--runs-dir", help="The folder that holds the runs.")]
+RunName = Annotated[
+    str | None, typer.Argument(metavar="RUN", help="A run's name or path; by default the latest one.")
+]
+ConfigName = Annotated[str, typer.Argument(help="A TOML file, or a preset: pocket, tiny.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override any value: --set finetune.num_steps=200"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print every value as JSON.")]
+LogJson = Annotated[
+    Path | None,
+    typer.Option("--log-json", metavar="FILE", help="Append every event to a file, a line of JSON each."),
+]
+
+
+def print_json(document: object) -> None:
+    """Print a document as JSON."""
+    json.dump(document, sys.stdout, indent=1, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def logged(path: Path | None) -> "AbstractContextManager[Listener]":
+    """Return what gives the listener for --log-json. Raises ConfigError if the file cannot be written."""
+    from rich.console import Console
+
+    from loopsim.report.json_lines import logging_to
+
+    notes = Console(stderr=True)
+    return logging_to(path, lambda text: notes.print(text, style="yellow", markup=False, highlight=False))
+
+
+@contextmanager
+def stop_tells(go_on: str) -> Iterator[None]:
+    """Add to the message of a stop by a signal how to go on."""
+    from loopsim.core.errors import Interrupted
+
+    try:
+        yield
+    except Interrupted as stop:
+        raise Interrupted(f"{stop}\n{go_on}", stop.exit_code) from stop

@@ -1,0 +1,96 @@
+"""`loopsim report`, `runs`, `show` and `compare`: what runs have found."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loopsim.cli.options import Json, RunName, RunsDir, print_json
+
+
+def report(
+    run: RunName = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Only metrics whose names begin so, with all their groups; may be repeated."),
+    ] = None,
+    json_: Json = False,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Show how far each metric has drifted since generation 0."""
+    from rich.console import Console
+
+    from loopsim.report.summary import summarize
+    from loopsim.report.terminal.drift import print_report
+    from loopsim.runs.catalog import find_run
+
+    summary = summarize(find_run(runs_dir, run), metric or ())
+    if json_:
+        print_json(summary.as_json())
+    else:
+        print_report(Console(), summary, everything=bool(metric))
+
+
+def runs(runs_dir: RunsDir = Path("runs")) -> None:
+    """List the runs with their state."""
+    from rich.console import Console
+
+    from loopsim.report.terminal.runs import print_runs
+    from loopsim.runs.catalog import list_runs
+
+    print_runs(Console(), list_runs(runs_dir), runs_dir)
+
+
+def show(
+    run: RunName = None,
+    generation: Annotated[
+        int, typer.Option("-g", "--generation", help="Whose samples: S_g, for g >= 1.")
+    ] = 1,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The PNG file; by default <run>-g<g>.png.")
+    ] = None,
+    num_samples: Annotated[
+        int, typer.Option("-n", "--num-samples", min=1, help="How many, spread over the generation.")
+    ] = 48,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Draw a contact sheet of a generation's samples with captions and lineage."""
+    from rich.console import Console
+
+    from loopsim.report.contact_sheet import draw_sheet, load_sheet_samples
+    from loopsim.report.summary import summarize
+    from loopsim.runs.catalog import find_run
+
+    directory = find_run(runs_dir, run)
+    samples = load_sheet_samples(directory, generation, num_samples)
+    path = output or Path(f"{directory.name}-g{generation}.png")
+    sheet = draw_sheet(samples, directory.name, generation, summarize(directory).attribution)
+    sheet.save(path, format="PNG")
+    Console().print(
+        f"{len(samples)} samples of generation {generation}: {path}", markup=False, highlight=False
+    )
+
+
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN…", help="Two runs or more.")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every metric and group, not only the headlines.")
+    ] = False,
+    json_: Json = False,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Show where runs part: in their configs, in a phase, and in what they measured."""
+    from rich.console import Console
+
+    from loopsim.core.errors import ConfigError
+    from loopsim.report.compare import compare_runs, comparison_as_json
+    from loopsim.report.terminal.compare import print_comparison
+    from loopsim.runs.catalog import find_run
+
+    if len(runs) < 2:
+        raise ConfigError("compare needs two runs or more")
+    found = compare_runs([find_run(runs_dir, run) for run in runs])
+    if json_:
+        print_json(comparison_as_json(found))
+    else:
+        print_comparison(Console(), found, everything=everything)

@@ -1,0 +1,183 @@
+"""`loopsim sweep`, `calibrate` and `torture`: many loops as one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loopsim.cli.options import ConfigName, Json, LogJson, Overrides, RunsDir, logged, print_json, stop_tells
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from loopsim.studies.calibration import Calibration
+
+
+def sweep(
+    config: ConfigName = "pocket",
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=[V,V]", help="An axis: 'seed=[0,1,2]', 'compose.alpha=[0.2,0.5]'; repeat."),
+    ] = None,
+    name: Annotated[
+        str,
+        typer.Option(help="The folder in --runs-dir that holds the sweep's runs; the same again goes on."),
+    ] = "sweep",
+    set_: Overrides = None,
+    log_json: LogJson = None,
+    json_: Json = False,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Run a grid of loops (seeds × α × policy …), and report each setting's drift over its seeds.
+
+    The loops are ordinary runs; what is finished is not done again.
+    """
+    from rich.console import Console
+
+    from loopsim.core.events import to_all
+    from loopsim.core.interrupt import Interrupt
+    from loopsim.report.seeds import drift_rows, seeds_as_json
+    from loopsim.report.summary import summarize
+    from loopsim.report.terminal.live import LiveProgress
+    from loopsim.report.terminal.seeds import print_seeds
+    from loopsim.studies.sweep import by_setting, cells_of, parse_axis, run_sweep
+
+    axes = dict(parse_axis(axis) for axis in grid or ["seed=[0, 1, 2]"])
+    cells, folder = cells_of(config, axes, set_ or []), runs_dir / name
+    notes = Console(stderr=True, highlight=False)
+    with (
+        stop_tells("go on with the same command"),
+        logged(log_json) as log,
+        LiveProgress(notes, brief=True) as live,
+        Interrupt() as interrupt,
+    ):
+        run_sweep(
+            folder,
+            cells,
+            interrupt,
+            to_all(live, log),
+            lambda cell: notes.print(f"{folder / cell.name}: finished", markup=False, soft_wrap=True),
+        )
+    settings = [
+        (setting, drift_rows([summarize(folder / cell.name) for cell in mine]))
+        for setting, mine in by_setting(cells)
+    ]
+    if json_:
+        print_json(seeds_as_json(settings))
+        return
+    for setting, rows in settings:
+        title = ", ".join(f"{key} = {value}" for key, value in setting.items()) or config
+        print_seeds(Console(), title, rows)
+
+
+def calibrate(
+    loops: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Oracle loops of data metrics alone, without drift, and as many with a planted shift."
+        ),
+    ] = 40,
+    model_loops: Annotated[
+        int, typer.Option(min=0, help="Oracle loops of the tiny preset with all metrics.")
+    ] = 30,
+    name: Annotated[
+        str, typer.Option(help="The folder in --runs-dir that holds the loops; the same again goes on.")
+    ] = "calibration",
+    json_: Json = False,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Check the verdicts: how many are false where nothing drifts, how many planted shifts are found."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from loopsim.core.interrupt import Interrupt
+    from loopsim.studies.calibration import calibrate as run_controls
+    from loopsim.studies.calibration import control_configs
+
+    with (
+        stop_tells("go on with the same command"),
+        Interrupt() as interrupt,
+        Progress(console=Console(stderr=True), transient=True) as bars,
+    ):
+        task = bars.add_task("loops", total=None)
+        found = run_controls(
+            runs_dir / name,
+            control_configs(loops, model_loops),
+            interrupt,
+            lambda run, done, total: bars.update(task, description=run, completed=done, total=total),
+        )
+    if json_:
+        print_json(
+            {
+                "null": [asdict(row) | {"rate": row.rate} for row in found.null],
+                "planted": [asdict(row) for row in found.planted],
+            }
+        )
+    else:
+        _print_calibration(Console(), found)
+
+
+def _print_calibration(console: "Console", found: "Calibration") -> None:
+    from rich.table import Table
+
+    null, planted = (Table(box=None, pad_edge=False) for _ in range(2))
+    null.add_column("nothing drifts")
+    for name in ("loops", "verdicts", "false", "rate", "95 %"):
+        null.add_column(name, justify="right")
+    for row in found.null:
+        counts = (row.num_loops, row.num_verdicts, row.num_false)
+        null.add_row(row.rows, *map(str, counts), f"{row.rate:.1%}", f"{row.low:.1%}-{row.high:.1%}")
+    planted.add_column("planted shift")
+    for name in ("loops", "sign found", "intervals", "cover the truth"):
+        planted.add_column(name, justify="right")
+    for shift in found.planted:
+        shares = (_share(shift.num_found, shift.num_loops), _share(shift.num_covered, shift.num_intervals))
+        planted.add_row(shift.rows, str(shift.num_loops), shares[0], str(shift.num_intervals), shares[1])
+    for table in (null, planted):
+        if table.row_count:
+            console.print(table)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "n/a"
+
+
+def torture(
+    config: ConfigName = "tiny",
+    kills: Annotated[int, typer.Option(min=1, help="How many processes are killed in all.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of the random instants.")] = 0,
+    set_: Overrides = None,
+    name: Annotated[
+        str, typer.Option(help="The folder in --runs-dir for the loops; it is emptied first.")
+    ] = "torture",
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Kill loops at random instants, resume them, and compare their digests with an undisturbed one's."""
+    from collections import Counter
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from loopsim.core.errors import CorruptRun
+    from loopsim.runs.resolve import read_config
+    from loopsim.studies.crash_test import crash_test
+
+    asked, notes = read_config(config, set_ or []), Console(stderr=True, highlight=False)
+    found = crash_test(runs_dir / name, asked, kills, seed, lambda text: notes.print(text, markup=False))
+    console = Console(highlight=False)
+    title = f"{found.num_kills} kills of {config}"
+    table = Table("killed in", "times", box=None, title=title, title_justify="left")
+    for place, count in sorted(Counter(place for r in found.rounds for place in r.kills).items()):
+        table.add_row(place, str(count))
+    console.print(table)
+    console.print(
+        f"{len(found.rounds)} loops, {found.num_kills} kills, {found.num_different} different digests "
+        f"(undisturbed: {found.digest})"
+    )
+    if found.num_different:
+        raise CorruptRun(
+            f"{found.num_different} of {len(found.rounds)} loops ended with another digest; please report it "
+            "with this table"
+        )

@@ -1,0 +1,97 @@
+"""The pocket world's own classifier: one small network for all attributes, shipped with its known errors."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import torch
+from torch import Tensor
+from transformers import ResNetConfig, ResNetForImageClassification
+
+from loopsim.config import SHIPPED, ClassifierConfig
+from loopsim.core.device import Device
+from loopsim.models.classifiers.attribute_classifier import AttributeClassifier
+from loopsim.models.classifiers.classifier_kind import ClassifierKind
+from loopsim.models.clip import Clip
+
+CONFUSION_FILE = "confusion.json"
+_BATCH = 250
+
+
+def pixels(images: Tensor) -> Tensor:
+    """Return the network's input [n, 3, h, w] in [-1, 1] of uint8 images [n, h, w, 3]."""
+    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def build_network(num_classes: int) -> ResNetForImageClassification:
+    """Return the classifier's network with random weights (torch's global generator draws them)."""
+    config = ResNetConfig(
+        embedding_size=32,
+        hidden_sizes=[48, 96, 160],
+        depths=[1, 1, 1],
+        layer_type="basic",
+        num_labels=num_classes,
+    )
+    return ResNetForImageClassification(config)
+
+
+@final
+@dataclass(frozen=True)
+class CellClassifier(AttributeClassifier):
+    """The pocket world's: one small ResNet whose classes are the cells profession × gender × skin type;
+    `cells[i]` names class i's values.
+    """
+
+    model: ResNetForImageClassification
+    cells: Sequence[Mapping[str, str]]
+
+    @torch.inference_mode()
+    def label(self, images: Tensor) -> list[dict[str, str]]:
+        parts = images.split(_BATCH)  # type: ignore[no-untyped-call]
+        logits = torch.cat([self.model(pixels(part)).logits for part in parts])
+        probabilities = logits.softmax(-1)
+        labels: list[dict[str, str]] = [{} for _ in images]
+        for attribute, values in self.values.items():
+            owner = torch.tensor([values.index(cell[attribute]) for cell in self.cells])
+            marginal = torch.zeros(len(images), len(values)).index_add_(1, owner, probabilities)
+            for label, choice in zip(labels, marginal.argmax(-1).tolist(), strict=True):
+                label[attribute] = values[choice]
+        return labels
+
+    def save(self, folder: Path) -> None:
+        """Write the network as transformers loads it, and the confusion matrices beside it."""
+        self.model.save_pretrained(folder)
+        content = {
+            "values": dict(self.values),
+            "cells": [dict(cell) for cell in self.cells],
+            "confusion": dict(self.confusion),
+        }
+        (folder / CONFUSION_FILE).write_text(json.dumps(content))
+
+
+def load_classifier(folder: Path) -> CellClassifier:
+    """Return the classifier that `CellClassifier.save` wrote to `folder`."""
+    content = json.loads((folder / CONFUSION_FILE).read_text())
+    model = ResNetForImageClassification.from_pretrained(folder, dtype=torch.float32).eval()
+    values = {attribute: tuple(names) for attribute, names in content["values"].items()}
+    return CellClassifier(model, content["cells"], values=values, confusion=content["confusion"])
+
+
+@final
+class ShippedClassifier(ClassifierKind):
+    """The classifier that loopsim ships: of the pocket world, on the CPU, with its confusion matrices."""
+
+    name = SHIPPED
+
+    def named_models(self, config: ClassifierConfig) -> Mapping[str, str]:
+        return {"classifier": SHIPPED}
+
+    def open(
+        self, config: ClassifierConfig, weights: Path, device: Device, frozen_clip: Callable[[], Clip]
+    ) -> AttributeClassifier:
+        return load_classifier(weights / "classifier")
+
+
+SHIPPED_CLASSIFIER = ShippedClassifier()

@@ -1,0 +1,88 @@
+"""Image-classification checkpoints of transformers as attribute classifiers, one for each attribute."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from transformers import AutoImageProcessor, AutoModelForImageClassification
+
+from loopsim.config import ClassifierConfig
+from loopsim.core.device import CPU, Device
+from loopsim.core.errors import ConfigError, DataError
+from loopsim.models.classifiers.attribute_classifier import AttributeClassifier
+from loopsim.models.classifiers.classifier_kind import ClassifierKind
+from loopsim.models.clip import Clip
+from loopsim.models.safe_weights import LOAD_ERRORS, first_line, refuse_pickles
+
+_BATCH = 250
+
+
+@final
+@dataclass(frozen=True)
+class CheckpointClassifier(AttributeClassifier):
+    """One image-classification model of transformers for each attribute, with its image processor."""
+
+    models: Mapping[str, tuple[Any, Any]]
+    device: Device = CPU
+
+    @torch.inference_mode()
+    def label(self, images: Tensor) -> list[dict[str, str]]:
+        labels: list[dict[str, str]] = [{} for _ in images]
+        for attribute, (model, processor) in self.models.items():
+            for start in range(0, len(images), _BATCH):
+                part = list(images[start : start + _BATCH].numpy())
+                inputs = processor(images=part, return_tensors="pt").pixel_values.to(self.device.name)
+                for offset, choice in enumerate(model(inputs).logits.argmax(-1).tolist()):
+                    labels[start + offset][attribute] = self.values[attribute][choice]
+        return labels
+
+
+def load_checkpoints(
+    checkpoints: Mapping[str, str], renames: Mapping[str, str], device: Device = CPU
+) -> CheckpointClassifier:
+    """Return a classifier of image-classification checkpoints (folders or hub ids), by attribute. Raises
+    DataError.
+    """
+    models, values = {}, {}
+    for attribute, name in checkpoints.items():
+        refuse_pickles(Path(name))
+        try:
+            model = AutoModelForImageClassification.from_pretrained(
+                name, dtype=torch.float32, use_safetensors=True
+            ).eval()
+            models[attribute] = (device.place(model), AutoImageProcessor.from_pretrained(name))
+        except LOAD_ERRORS as error:
+            raise DataError(
+                f"classifier {name!r} of {attribute} cannot be loaded: {first_line(error)}"
+            ) from error
+        known = model.config.id2label
+        values[attribute] = tuple(renames.get(known[i], known[i]) for i in range(len(known)))
+    return CheckpointClassifier(models, device, values=values)
+
+
+@final
+class Checkpoints(ClassifierKind):
+    """Checkpoints that the section names by attribute: folders or hub ids."""
+
+    name = "checkpoint"
+
+    def check(self, config: ClassifierConfig) -> None:
+        if not config.checkpoints:
+            raise ConfigError(
+                'classifier.kind = "checkpoint" needs classifier.checkpoints, for example checkpoints = '
+                '{gender = "folder"}'
+            )
+
+    def named_models(self, config: ClassifierConfig) -> Mapping[str, str]:
+        return {f"classifier.{attribute}": name for attribute, name in config.checkpoints.items()}
+
+    def open(
+        self, config: ClassifierConfig, weights: Path, device: Device, frozen_clip: Callable[[], Clip]
+    ) -> AttributeClassifier:
+        return load_checkpoints(config.checkpoints, config.renames, device)
+
+
+CHECKPOINTS = Checkpoints()

@@ -1,0 +1,55 @@
+"""The kinds of attribute classifier: each is one value, with all that belongs to it, in a file of this
+folder.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from loopsim.config import ClassifierConfig
+from loopsim.core.choices import Choices
+from loopsim.core.device import Device
+from loopsim.models.classifiers.attribute_classifier import AttributeClassifier
+from loopsim.models.clip import Clip
+
+
+class ClassifierKind(ABC):
+    """One kind of classifier: what its section must say, which models it names, and how it is opened."""
+
+    name: ClassVar[str]
+
+    def check(self, config: ClassifierConfig) -> None:  # noqa: B027 - a kind may have nothing to refuse
+        """Raise ConfigError if the section lacks what the kind needs."""
+
+    def named_models(self, config: ClassifierConfig) -> Mapping[str, str]:
+        """Return the models that the section names, by what for: a folder, a hub id, or "shipped"."""
+        return {}
+
+    @abstractmethod
+    def open(
+        self, config: ClassifierConfig, weights: Path, device: Device, frozen_clip: Callable[[], Clip]
+    ) -> AttributeClassifier:
+        """Return the classifier; `weights` is the folder of the shipped models, `frozen_clip` gives the CLIP
+        of `[encoder]`.
+
+        It has confusion matrices if the kind brings them; those of the others are measured on a labelled set.
+        Raises DataError and ConfigError as the loaders do.
+        """
+
+
+CLASSIFIERS: Choices[ClassifierKind] = Choices(
+    "classifier.kind", ClassifierKind, "loopsim.models.classifiers"
+)
+
+
+def open_classifier(
+    config: ClassifierConfig, weights: Path, device: Device, frozen_clip: Callable[[], Clip]
+) -> AttributeClassifier:
+    """Return the pinned classifier that a section names, not calibrated yet unless its kind brings confusion
+    matrices.
+
+    `weights` is the folder of the shipped models; `frozen_clip` gives the CLIP of `[encoder]`, and is asked
+    only by kinds that need it. Raises DataError and ConfigError as the loaders do.
+    """
+    return CLASSIFIERS.get(config.kind).open(config, weights, device, frozen_clip)

@@ -1,0 +1,32 @@
+"""A classifier's known errors on a labelled set, which correct the shares that it observes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from loopsim.models.classifiers.attribute_classifier import AttributeClassifier, Confusion
+
+
+def confusion_matrices(
+    values: Mapping[str, tuple[str, ...]],
+    true: Sequence[Mapping[str, str]],
+    observed: Sequence[Mapping[str, str]],
+) -> dict[str, Confusion]:
+    """Return per attribute C[observed][true] = P(observed | true), columns summing to 1; an attribute with a
+    value that never occurs is left out.
+    """
+    matrices = {}
+    for attribute, names in values.items():
+        counts = np.zeros((len(names), len(names)))
+        for is_, seen in zip(true, observed, strict=True):
+            if is_.get(attribute) in names:
+                counts[names.index(seen[attribute]), names.index(is_[attribute])] += 1
+        if counts.sum(0).all():
+            matrices[attribute] = (counts / counts.sum(0)).tolist()
+    return matrices
+
+
+def with_confusion(classifier: AttributeClassifier, matrices: Mapping[str, Confusion]) -> AttributeClassifier:
+    """Return the classifier with these confusion matrices, by attribute, in the place of its own."""
+    return replace(classifier, confusion=matrices)

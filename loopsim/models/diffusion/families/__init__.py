@@ -1,0 +1,1 @@
+"""The families of Stable Diffusion, one a file."""

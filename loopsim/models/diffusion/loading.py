@@ -1,0 +1,122 @@
+"""Opening a Stable Diffusion: a folder of diffusers, a single file, or a model of the hub."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from loopsim.config import SHIPPED, GeneratorConfig
+from loopsim.core.device import CPU, Device
+from loopsim.core.errors import ConfigError, DataError
+from loopsim.models.diffusion.family import FAMILIES, INDEX_FILE, Family, family_of, read_index
+from loopsim.models.diffusion.patch_autoencoder import PatchAutoencoder
+from loopsim.models.diffusion.stable_diffusion import Diffusion
+from loopsim.models.safe_weights import LOAD_ERRORS, first_line, refuse_pickles
+
+
+def resolve_family(config: GeneratorConfig, shipped: Path) -> str:
+    """Return the family of the checkpoint that a config names: what its folder says, else what the config
+    says.
+
+    `shipped` is the folder of the pocket model. Raises DataError for a checkpoint that is missing, foreign, a
+    pickle or of another family than the config's, ConfigError if the config leaves open what a single file or
+    a model of the hub is.
+    """
+    path = _path(config, shipped)
+    refuse_pickles(path)
+    if _is_single_file(path):
+        if not path.is_file():
+            raise DataError(f"{path}: no such checkpoint")
+        return _stated(
+            config, f"{path} is a single file, which does not say what it is; set it to {_known()}"
+        )
+    if path.is_dir():
+        found = family_of(path).name
+        if config.family not in ("auto", found):
+            raise DataError(
+                f"{path} is a checkpoint of family {found}, the config says generator.family = "
+                f"{config.family!r}"
+            )
+        return found
+    name = config.checkpoint
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise DataError(f"{name}: no such folder, and no hub id (owner/name)")
+    return _stated(config, f"set it to {_known()} for the hub's {name}")
+
+
+def _stated(config: GeneratorConfig, problem: str) -> str:
+    if config.family == "auto":
+        raise ConfigError(f"generator.family: {problem}")
+    return FAMILIES.get(config.family).name
+
+
+def _known() -> str:
+    *others, last = FAMILIES.names
+    return f"{', '.join(others)} or {last}"
+
+
+def _path(config: GeneratorConfig, shipped: Path) -> Path:
+    return shipped if config.checkpoint == SHIPPED else Path(config.checkpoint)
+
+
+def _is_single_file(path: Path) -> bool:
+    return path.suffix == ".safetensors" or (path.is_file() and path.suffix != "")
+
+
+def is_pocket_folder(folder: Path) -> bool:
+    """Return whether the folder is a pipeline of the pocket world: one whose autoencoder is loopsim's."""
+    if not (folder / INDEX_FILE).is_file():
+        return False
+    part = read_index(folder).get("vae")
+    return isinstance(part, list) and part[1:] == [PatchAutoencoder.__name__]
+
+
+def load_diffusion(config: GeneratorConfig, shipped: Path, device: Device = CPU) -> Diffusion:
+    """Return the checkpoint that a config names, in float32, without progress bars; nothing but safetensors
+    is read.
+
+    `shipped` is the folder of the pocket model. Raises DataError and ConfigError as `resolve_family` does,
+    and DataError for a checkpoint that its library cannot load.
+    """
+    family, path = FAMILIES.get(resolve_family(config, shipped)), _path(config, shipped)
+    if _is_single_file(path):
+        return _ready(Diffusion(_from_single_file(family, path, config), family, None, device))
+    name = str(path) if path.is_dir() else config.checkpoint
+    parts = family.loading_options(config)
+    try:
+        if is_pocket_folder(path):
+            parts["vae"] = PatchAutoencoder.from_pretrained(path / "vae")
+        pipeline = family.pipeline.from_pretrained(
+            name, torch_dtype=torch.float32, use_safetensors=True, variant=config.variant, **parts
+        )
+    except LOAD_ERRORS as error:
+        raise DataError(f"Stable Diffusion {name!r} cannot be loaded: {first_line(error)}") from error
+    return _ready(Diffusion(pipeline, family, path if path.is_dir() else None, device))
+
+
+def _from_single_file(family: Family, path: Path, config: GeneratorConfig) -> Any:
+    try:
+        return family.pipeline.from_single_file(
+            str(path),
+            config=config.config,
+            torch_dtype=torch.float32,
+            use_safetensors=True,
+            **family.loading_options(config),
+        )
+    except LOAD_ERRORS as error:
+        raise DataError(
+            f"{path} cannot be loaded as {family.name}: {first_line(error)}; without a network, "
+            "generator.config must name a folder of that family"
+        ) from error
+
+
+def _ready(model: Diffusion) -> Diffusion:
+    model.pipeline.set_progress_bar_config(disable=True)
+    model.device.place(model.denoiser.eval().requires_grad_(False))
+    model.device.place(model.pipeline.vae.eval().requires_grad_(False))
+    # A text encoder is never trained; T5 in float32 would fill a GPU by itself.
+    dtype = None if model.device.kind == "cpu" else model.device.sample_dtype
+    for part in (getattr(model.pipeline, name) for name in model.family.text_encoders):
+        if part is not None:
+            model.device.place(part.eval().requires_grad_(False), dtype)
+    return model

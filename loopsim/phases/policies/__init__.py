@@ -1,0 +1,1 @@
+"""Policies: what D_g is made of. Each is one value in a file."""

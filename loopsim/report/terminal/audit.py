@@ -1,0 +1,61 @@
+"""An audit of a generator: a line for each prompt, and what the prompts show together."""
+
+from rich.console import Console
+from rich.table import Table
+
+from loopsim.metrics.audit import PromptAudit
+from loopsim.report.audit import Audit
+from loopsim.report.safe_text import safe
+
+# Of these attributes one group's share is shown, under this title; of others the majority's; --json has all.
+SHOWN = {"gender": ("women", "woman"), "skin_tone": ("darker skin", "darker")}
+
+
+def print_audit(console: Console, model: str, audit: Audit) -> None:
+    """Print the shares with their intervals, the world's share where it is known, and the slope."""
+    answers = next(iter(audit.answers.values()))
+    console.print(
+        f"audit of [bold]{safe(model)}[/bold]: {len(answers)} prompts, {answers[0].n} pictures each; 95 % "
+        "Wilson intervals",
+        highlight=False,
+    )
+    console.print(_table(audit))
+    for name, e in (
+        ("slope of the drawn shares of women on the world's", audit.slope),
+        ("rank correlation", audit.rank_correlation),
+    ):
+        if e is not None and e.value is not None:
+            interval = "" if e.low is None or e.high is None else f" [{e.low:.2f}, {e.high:.2f}]"
+            console.print(safe(f"{name}: {e.value:.2f}{interval}"), highlight=False)
+    if audit.slope is not None and audit.slope.low is not None and audit.slope.high is not None:
+        console.print(f"→ The model {_verdict(audit.slope.low, audit.slope.high)} the world's stereotype.")
+
+
+def _table(audit: Audit) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("prompt", width=30, no_wrap=True, overflow="ellipsis")
+    columns = []
+    for attribute, answers in audit.answers.items():
+        title, group = SHOWN.get(attribute, (attribute, None))
+        table.add_column(safe(title), justify="right", no_wrap=True)
+        columns.append([_share(answer, group) for answer in answers])
+        if attribute == "gender":
+            table.add_column("world", justify="right", no_wrap=True)
+            columns.append(["" if p.women is None else f"{p.women:.0%}" for p in audit.prompts])
+    for index, prompt in enumerate(audit.prompts):
+        table.add_row(safe(prompt.text), *(safe(column[index]) for column in columns))
+    return table
+
+
+def _share(answer: PromptAudit, group: str | None) -> str:
+    """Return a group's share with its interval; without one of that name the majority's, and whose."""
+    name = answer.majority if group is None or group not in answer.shares else group
+    share, low, high = answer.shares[name]
+    return f"{'' if name == group else name + ' '}{share:.0%} [{low:.0%}, {high:.0%}]"
+
+
+def _verdict(low: float, high: float) -> str:
+    """Return what an interval of the slope says: above 1 exaggerates, below flattens."""
+    return (
+        "exaggerates" if low > 1 else "flattens" if high < 1 else "neither clearly exaggerates nor flattens"
+    )

@@ -1,0 +1,49 @@
+"""What a loop will cost: by generation and phase on a device, and by phase on this machine."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from loopsim.context.phase_names import all_phases, base_name
+from loopsim.core.units import readable_bytes
+from loopsim.costs.measured import Cost
+from loopsim.costs.plan import PlanRow
+from loopsim.report.safe_text import safe
+
+
+def print_plan(console: Console, title: str, rows: Sequence[PlanRow], notes: Sequence[str]) -> None:
+    """Print the table of costs, its total, and the notes."""
+    table = Table(title=safe(title), title_justify="left", box=None)
+    for column in ("generation", "phase", "images", "steps", "PFLOP", "hours", "disk"):
+        table.add_column(column, justify="left" if column in ("generation", "phase") else "right")
+    for row in rows:
+        images = f"{row.num_images:,}" if row.num_images else ""
+        steps = f"{row.num_steps:,}" if row.num_steps else ""
+        numbers = (_short(row.flops / 1e15), _short(row.hours), readable_bytes(row.disk))
+        table.add_row(row.generation, row.phase, images, steps, *numbers)
+    console.print(table)
+    for note in notes:
+        console.print(safe(note), highlight=False, soft_wrap=True)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}" if value >= 1 else f"{value:.3f}"
+
+
+def print_budget(
+    console: Console, name: str, costs: Sequence[Cost], generations: int, num_replicates: int
+) -> None:
+    """Print what a generation of the config `name` will take here, as measured, and the whole loop."""
+    table = Table(title=safe(f"what {name} will cost here"), title_justify="left", box=None)
+    for column in ("phase", "work a generation", "seconds", "share"):
+        table.add_column(column, justify="right" if column in ("seconds", "share") else "left")
+    total = sum(cost.seconds for cost in costs)
+    for cost in costs:
+        table.add_row(cost.phase, cost.work, f"{cost.seconds:.1f}", f"{cost.seconds / total:.0%}")
+    console.print(table)
+    seconds = {cost.phase: cost.seconds for cost in costs}
+    whole = sum(seconds.get(base_name(phase), 0.0) for _, phase in all_phases(generations, num_replicates))
+    console.print(
+        f"baseline with its replicates, and {generations} generations: about {whole / 60:.1f} minutes"
+    )

@@ -1,0 +1,288 @@
+"""The one way in: a run is made or opened here, with every check, by commands, sweeps, studies, tests and
+scripts alike.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Literal
+
+from loopsim.config import Config, ResolvedConfig
+from loopsim.context.context import SCRATCH, STATE
+from loopsim.context.session import Session
+from loopsim.core.device import choose_device
+from loopsim.core.distributed import World
+from loopsim.core.errors import ConfigError, DiskFull, RunExists, RunMismatch, storage_error
+from loopsim.core.events import CorpusRead, Listener, RunOpened, unheard
+from loopsim.core.interrupt import Interrupt
+from loopsim.core.reproducibility import make_reproducible
+from loopsim.costs.plan import planned_bytes
+from loopsim.data.corpora import CORPORA
+from loopsim.interventions.registry import build
+from loopsim.models.base_weights import (
+    fingerprint_of_parts,
+    named_parts,
+    weights_folder,
+)
+from loopsim.models.library_messages import silence_libraries
+from loopsim.models.open_all import require_models
+from loopsim.phases.registry import phases_of
+from loopsim.runs.environment import environment, what_changed
+from loopsim.runs.lock import RunLock
+from loopsim.runs.resolve import agrees, checked, packages_of, resolve, with_family
+from loopsim.runs.run import ActiveRun
+from loopsim.runs.stored_config import stored_config, tree_of_config
+from loopsim.store.integrity import finished_phases
+from loopsim.store.rows import (
+    AttemptRow,
+    BaseWeightsRow,
+    ConfigRow,
+    ManifestRow,
+    MetaRow,
+    PackagesRow,
+    PastRow,
+)
+from loopsim.store.store import Store
+
+Expect = Literal["new", "either"]
+
+
+@contextmanager
+def open_or_create(
+    directory: Path,
+    config: Config | None = None,
+    *,
+    expect: Expect = "either",
+    generations: int | None = None,
+    world: World = World(),  # noqa: B008 - immutable
+    emit: Listener = unheard,
+    interrupt: Interrupt | None = None,
+) -> Iterator[ActiveRun]:
+    """Yield the run in `directory`, to be worked on: made with `config` if it is not there, else opened as it
+    is.
+
+    `expect` "new" refuses a run that is there already; "either" goes on with it if it is what the config asks
+    for. Without a config the run must be there; `generations` extends it. On several ranks all call this, and
+    rank 0 decides.
+
+    Raises ConfigError, DataError or DiskFull before anything is written; RunExists, RunMismatch if the run is
+    another's or needs what is not here; RunHeld if another process writes to it.
+    """
+    silence_libraries()
+    with nullcontext(interrupt) if interrupt is not None else Interrupt() as stopping:
+        lock = None
+        if world.is_main:
+            if config is not None and (expect == "new" or not (directory / STATE).exists()):
+                _create(directory, config, emit)
+            # A missing or foreign run is refused before a lock file is made in it.
+            Store(directory / STATE, readonly=True).close()
+            lock = RunLock(directory)
+        try:
+            run = _opened(directory, config, generations, world, emit, stopping, lock)
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+        with run:
+            yield run
+
+
+def _create(directory: Path, config: Config, emit: Listener) -> None:
+    """Make a run of a config: all checks first, then the whole run under another name, then its own."""
+    if directory.exists() and any(directory.iterdir()):
+        go_on = (
+            f"go on with `loopsim resume {directory.name}`, or choose"
+            if (directory / STATE).exists()
+            else "choose"
+        )
+        raise RunExists(f"{directory} exists already; {go_on} another --name")
+    weights = weights_folder(config)
+    require_models(with_family(checked(config), weights), weights)
+    resolved = resolve(config, directory.parent, lambda split, done: emit(CorpusRead(split, done)))
+    _require_disk(directory, planned_bytes(resolved, directory.parent))
+    build_run(directory, meta_rows(resolved, directory, weights))
+
+
+def meta_rows(config: ResolvedConfig, directory: Path, weights: Path) -> list[MetaRow]:
+    """Return the rows of which a new run has one each."""
+    rows: list[MetaRow] = [
+        ConfigRow(tree_of_config(config, directory)),
+        BaseWeightsRow(fingerprint_of_parts(config, weights)),
+    ]
+    content = CORPORA.get(config.data.corpus).content_hash(config.data)
+    packages = {name: (o.package, o.version) for name, o in packages_of(config).items()}
+    return [
+        *rows,
+        *([] if content is None else [ManifestRow(content)]),
+        *([PackagesRow(packages)] if packages else []),
+    ]
+
+
+def build_run(directory: Path, rows: list[MetaRow]) -> None:
+    """Make a run's directory whole or not at all: under a name of this process's own, synced, then
+    renamed.
+    """
+    with new_directory(directory) as place, Store(place / STATE, create=True) as store:
+        store.write(rows)
+
+
+@contextmanager
+def new_directory(directory: Path) -> Iterator[Path]:
+    """Yield a folder that becomes `directory` when what is inside ends well; what dead processes left is
+    swept first.
+
+    Raises RunExists if `directory` is taken meanwhile, DiskFull or StorageFailed if the file system refuses.
+    """
+    parent = directory.parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in parent.glob(f".{directory.name}.*.new"):
+            if not Path(f"/proc/{left.suffixes[-2][1:]}").exists():
+                shutil.rmtree(left, ignore_errors=True)
+        place = parent / f".{directory.name}.{os.getpid()}.new"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+    except OSError as error:
+        raise storage_error(error, directory, directory.name) from error
+    try:
+        yield place
+        for path in (*(p for p in place.rglob("*") if p.is_dir()), place):
+            _sync(path)
+        try:
+            place.rename(directory)
+        except OSError as error:
+            if directory.exists():
+                raise RunExists(
+                    f"{directory} was made by another process meanwhile; choose another --name"
+                ) from error
+            raise storage_error(error, directory, directory.name) from error
+        _sync(parent)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _require_disk(directory: Path, needed: float) -> None:
+    existing = next(p for p in (directory.absolute(), *directory.absolute().parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise DiskFull(
+            f"{existing} has {free / 1e6:.0f} MB free, the plan needs {needed / 1e6:.0f} MB; make room or "
+            "choose "
+            "--runs-dir elsewhere"
+        )
+
+
+def _opened(
+    directory: Path,
+    asked: Config | None,
+    generations: int | None,
+    world: World,
+    emit: Listener,
+    interrupt: Interrupt,
+    lock: RunLock | None,
+) -> ActiveRun:
+    store = Store(directory / STATE) if world.is_main else None
+    config = world.broadcast(_config_of(store, directory, asked, generations) if store is not None else None)
+    make_reproducible(config.num_threads)
+    weights = weights_folder(config)
+    if store is not None:
+        _require_the_same(store, directory, config, weights)
+        shutil.rmtree(directory / SCRATCH, ignore_errors=True)
+    reader = store if store is not None else Store(directory / STATE, readonly=True)
+    past = reader.get(PastRow)
+    run = ActiveRun(
+        directory=directory,
+        config=config,
+        world=world,
+        phases=phases_of(config),
+        emit=emit if world.is_main else unheard,
+        interrupt=interrupt,
+        weights=weights,
+        store=store,
+        lock=lock,
+        reader=reader,
+        session=Session(config.data, config.seed, choose_device(config.device, world.local_rank)),
+        past=past.entries if past is not None else [],
+    )
+    num_phases = sum(len(run.planned(generation)) for generation in run.pending())
+    finished = len(finished_phases(reader))
+    run.emit(
+        RunOpened(str(directory), config.generations, num_phases, finished, tuple(_other_machine(reader)))
+    )
+    return run
+
+
+def _config_of(
+    store: Store, directory: Path, asked: Config | None, generations: int | None
+) -> ResolvedConfig:
+    """Return the run's config, extended if asked. Raises RunMismatch if it is not what another config asks
+    for.
+    """
+    config = stored_config(store, directory)
+    if asked is not None and not agrees(checked(asked), config):
+        raise RunMismatch(
+            f"run {directory} was begun with another config; choose another --name, or delete it"
+        )
+    if generations is None or generations == config.generations:
+        return config
+    if generations < 0:
+        raise ConfigError(f"--generations {generations}: must be 0 or more")
+    if generations < config.generations:
+        raise RunMismatch(
+            f"run {directory.name} has {config.generations} generations already; it can only be extended"
+        )
+    config = config.model_copy(update={"generations": generations})
+    store.write([ConfigRow(tree_of_config(config, directory))])
+    return config
+
+
+def _require_the_same(store: Store, directory: Path, config: ResolvedConfig, weights: Path) -> None:
+    """Raise RunMismatch unless packages, base weights and corpus are those that the run began with."""
+    packages = store.get(PackagesRow)
+    now = packages_of(config) if packages is not None else {}
+    for name, (package, version) in (packages.packages if packages is not None else {}).items():
+        here = now.get(name)
+        if here is None:
+            way = (
+                "run it from that script, which calls loopsim.register"
+                if package.startswith("script ")
+                else f"pip install {package}=={version}"
+            )
+            raise RunMismatch(
+                f"run {directory.name} needs {name!r}, which {package} {version} brings; it is not "
+                f"here: {way}"
+            )
+    build(config.interventions)
+    recorded = store.get(BaseWeightsRow)
+    if recorded is None or recorded.hash != fingerprint_of_parts(config, weights):
+        names = ", ".join(
+            sorted({str(weights) if p == "shipped" else p for p in named_parts(config).values()})
+        )
+        raise RunMismatch(
+            f"the base weights ({names}) are not those that run {directory.name} began with; restore them "
+            "to resume"
+        )
+    frozen = store.get(ManifestRow)
+    if frozen is not None and frozen.hash != CORPORA.get(config.data.corpus).content_hash(config.data):
+        raise RunMismatch(
+            f"the corpus ({config.data.manifest or config.data.corpus}) is not the one that run "
+            f"{directory.name} began "
+            "with; restore it to resume"
+        )
+
+
+def _other_machine(reader: Store) -> list[str]:
+    """Return what differs here from where the run's last attempt was made: it may change bits."""
+    numbers = reader.keys(AttemptRow)
+    last = reader.get(AttemptRow, *numbers[-1]) if numbers else None
+    return [] if last is None else what_changed(last.machine, environment())

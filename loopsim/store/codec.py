@@ -1,0 +1,104 @@
+"""How a row becomes bytes and comes back: schema version, checksum of key and payload, length of the JSON,
+JSON, blob.
+"""
+
+import hashlib
+import json
+import struct
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from loopsim.core.errors import CorruptRun
+from loopsim.store.keys import Table, decode_key, readable, table_of
+from loopsim.store.migrations import OLDEST, upgrade
+from loopsim.store.rows import ROWS, Row
+
+R = TypeVar("R", bound=Row)
+SCHEMA_VERSION = 3  # 3: typed rows; a sample's caption and prompt are two fields (see migrations.py)
+_HASH_BYTES = 16
+_BY_NAME = {row.NAME: row for row in ROWS if row.NAME}
+_BY_TABLE = {row.TABLE: row for row in ROWS if not row.NAME}
+_adapters: dict[type[Row], TypeAdapter[Any]] = {}  # made when a table is first read
+
+
+def kind_of(raw_key: bytes) -> type[Row]:
+    """Return the class of the row of that encoded key. Raises ValueError or KeyError if there is none."""
+    table = table_of(raw_key)
+    return _BY_NAME[str(decode_key(raw_key)[0])] if table is Table.META else _BY_TABLE[table]
+
+
+def _adapter(kind: type[Row]) -> TypeAdapter[Any]:
+    if kind in _adapters:
+        return _adapters[kind]
+    kind.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+    _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
+
+
+_JSON_NAMES = {
+    kind: tuple(f.name for f in fields(kind) if f.name not in (*kind.KEY, kind.BLOB)) for kind in ROWS
+}
+
+
+def _checksum(raw_key: bytes, schema: int, payload: bytes) -> bytes:
+    """Return the checksum of a key and a value; since schema 3 it covers the schema version, too."""
+    salt = hashlib.blake2b(raw_key, digest_size=32).digest()
+    covered = payload if schema == 2 else bytes([schema]) + payload
+    return hashlib.blake2b(covered, key=salt, digest_size=_HASH_BYTES).digest()
+
+
+def _plain(value: object) -> Any:
+    """Return a dataclass within a row as JSON has it."""
+    return vars(value)
+
+
+def encode(row: Row) -> bytes:
+    """Return a row's value."""
+    tree = {name: getattr(row, name) for name in _JSON_NAMES[type(row)]}
+    text = json.dumps(
+        tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
+    ).encode()
+    blob = getattr(row, row.BLOB) if row.BLOB else b""
+    payload = struct.pack(">I", len(text)) + text + blob
+    return bytes([SCHEMA_VERSION]) + _checksum(row.raw_key, SCHEMA_VERSION, payload) + payload
+
+
+def decode(kind: type[R], raw_key: bytes, value: bytes) -> R:
+    """Return the row of an encoded key and value.
+
+    Raises CorruptRun naming the row if its checksum, its schema or its shape is not right.
+    """
+    payload = value[1 + _HASH_BYTES :]
+    if value and not OLDEST <= value[0] <= SCHEMA_VERSION:
+        raise CorruptRun(
+            f"row {readable(raw_key)} has schema version {value[0]}; this loopsim reads {OLDEST} to "
+            f"{SCHEMA_VERSION}: use the loopsim that made the run"
+        )
+    if len(payload) < 4 or value[1 : 1 + _HASH_BYTES] != _checksum(raw_key, value[0], payload):
+        raise CorruptRun(
+            f"row {readable(raw_key)} is damaged: its checksum does not match; see `loopsim verify`"
+        )
+    (length,) = struct.unpack(">I", payload[:4])
+    try:
+        tree = json.loads(payload[4 : 4 + length])
+        parts = decode_key(raw_key)
+        tree = upgrade(value[0], SCHEMA_VERSION, kind.TABLE, parts, tree)
+        tree = tree | dict(zip(kind.KEY, parts, strict=not kind.NAME))
+        if kind.BLOB:
+            tree[kind.BLOB] = bytes(payload[4 + length :])
+        row: R = _adapter(kind).validate_python(tree)
+    except (ValidationError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = _first_problem(error)
+        raise CorruptRun(
+            f"row {readable(raw_key)} has not the shape of its table ({reason}); see `loopsim verify`"
+        ) from error
+    return row
+
+
+def _first_problem(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return f"{type(error).__name__}: {error}"[:200]

@@ -1,0 +1,369 @@
+"""What a run's state is made of: one frozen dataclass a table, with its key, its JSON fields and its bytes.
+
+A row's key is the first fields of its class (`KEY`); `BLOB` names the field that is kept as bytes beside the
+JSON, for what JSON does not carry well (a picture, an array). Everything else is JSON, checked when it is
+read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, final
+
+import numpy as np
+import numpy.typing as npt
+
+from loopsim.store.keys import Key, Table, encode_key
+
+Fact = int | float | str | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """Base of every row."""
+
+    TABLE: ClassVar[Table]
+    KEY: ClassVar[tuple[str, ...]]
+    NAME: ClassVar[str] = ""  # of META's rows, of which there is one each: the whole key
+    BLOB: ClassVar[str] = ""
+
+    @property
+    def key(self) -> Key:
+        """The parts of its key."""
+        return (self.NAME,) if self.NAME else tuple(getattr(self, name) for name in self.KEY)
+
+    @property
+    def raw_key(self) -> bytes:
+        """Its key as the store has it."""
+        return encode_key(self.TABLE, *self.key)
+
+
+@dataclass(frozen=True)
+class MetaRow(Row):
+    """Base of the rows of which a run has one each."""
+
+    TABLE = Table.META
+    KEY = ()
+
+
+@final
+@dataclass(frozen=True)
+class ConfigRow(MetaRow):
+    """The resolved config, as JSON."""
+
+    NAME = "config"
+    tree: dict[str, Any]
+
+
+@final
+@dataclass(frozen=True)
+class BaseWeightsRow(MetaRow):
+    """One hash of all base models that the config names."""
+
+    NAME = "weights"
+    hash: str
+
+
+@final
+@dataclass(frozen=True)
+class ManifestRow(MetaRow):
+    """The hash of the corpus's frozen content; a run whose corpus has none has no such row."""
+
+    NAME = "manifest"
+    hash: str
+
+
+@final
+@dataclass(frozen=True)
+class PackagesRow(MetaRow):
+    """The installed packages that bring what the config names: choice -> (package, version)."""
+
+    NAME = "packages"
+    packages: dict[str, tuple[str, str]]
+
+
+@final
+@dataclass(frozen=True)
+class PastEntry:
+    """Of a fork: up to which generation (exclusive) it was simulated under which config and base weights."""
+
+    until: int
+    config: dict[str, Any]
+    weights: str
+
+
+@final
+@dataclass(frozen=True)
+class PastRow(MetaRow):
+    """What a fork was before it was one, the oldest first."""
+
+    NAME = "past"
+    entries: list[PastEntry]
+
+
+@final
+@dataclass(frozen=True)
+class PhaseRow(Row):
+    """A finished phase: its row is what makes it finished.
+
+    `fingerprint` hashes all that decides its result; `artifacts` names folders by part, `files` the hash of
+    each of their files; `facts` are for people; a commit's `seal` is over `num_sealed` rows of its
+    generation.
+    """
+
+    TABLE = Table.PHASE
+    KEY = ("generation", "phase")
+    generation: int
+    phase: str
+    fingerprint: str
+    artifacts: Mapping[str, str]
+    files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    seal: str | None = None
+    num_sealed: int | None = None
+
+
+@final
+@dataclass(frozen=True)
+class DatasetRow(Row):
+    """Which picture stands at a position of D_g.
+
+    `made_for` 0: the real picture of caption slot `slot` in the corpus's draw `index`. Else candidate `index`
+    of S_made_for; its `slot` is None only in rows of schema 2, whose samples know it.
+    """
+
+    TABLE = Table.DATASET
+    KEY = ("generation", "position")
+    generation: int
+    position: int
+    made_for: int
+    index: int
+    slot: int | None
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it is a picture of the corpus."""
+        return self.made_for == 0
+
+
+@final
+@dataclass(frozen=True)
+class SampleRow(Row):
+    """One candidate of S_g with its lineage.
+
+    `caption` is what CLIP scores and D_{g} learns, `prompt` (and `negative`) what the generator read; they
+    differ where an intervention rewrote the prompt. `slot` is the caption slot that it answers, `group` the
+    candidates that compete, `origin` who wrote the caption, `model` the fingerprint of the weights that drew
+    it in generation `made_in`. `guidance` None: the config's.
+    """
+
+    TABLE = Table.SAMPLE
+    KEY = ("generation", "index")
+    BLOB = "picture"
+    generation: int
+    index: int
+    slot: int
+    group: int
+    origin: Literal["original", "captioner"]
+    caption: str
+    prompt: str
+    seed: int
+    model: str
+    made_in: int
+    negative: str = ""
+    guidance: float | None = None
+    picture: bytes = b""
+
+
+@final
+@dataclass(frozen=True)
+class CurationRow(Row):
+    """CLIP_g's score of a candidate, whether it was kept, and why."""
+
+    TABLE = Table.CURATION
+    KEY = ("generation", "index")
+    generation: int
+    index: int
+    clip_score: float
+    kept: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class AuditFields(Row):
+    """What a generator drew for a neutral prompt."""
+
+    BLOB = "picture"
+    prompt: str
+    profession: str
+    seed: int
+    picture: bytes = b""
+
+
+@final
+@dataclass(frozen=True)
+class AuditRow(AuditFields):
+    """An answer of the generator that drew S_g."""
+
+    TABLE = Table.AUDIT
+    KEY = ("generation", "index")
+    generation: int = 0
+    index: int = 0
+
+
+@final
+@dataclass(frozen=True)
+class ReplicateAuditRow(AuditFields):
+    """An answer of the generator of a replicate of the baseline."""
+
+    TABLE = Table.REPLICATE_AUDIT
+    KEY = ("replicate", "index")
+    replicate: int = 0
+    index: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimateRow(Row):
+    """One estimate: a metric of a group, on n items, with its interval and its bootstrap replicates.
+
+    `value` is None with a `reason` where nothing could be measured. `baseline` is the generation that drift
+    is counted from; `has_model`: a retraining with another seed moves it.
+    """
+
+    BLOB = "replicates"
+    metric: str
+    group: str
+    value: float | None
+    n: int
+    low: float | None
+    high: float | None
+    is_bias: bool
+    reason: str | None
+    section: str
+    baseline: int
+    has_model: bool
+    replicates: bytes = b""  # float32, little-endian
+
+    @property
+    def resampled(self) -> npt.NDArray[np.float32]:
+        """The bootstrap replicates, float32 [B]; empty where there are none."""
+        return np.frombuffer(self.replicates, "<f4")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredRow(EstimateRow):
+    """An estimate of one generation."""
+
+    KEY = ("generation", "metric", "group")
+    generation: int
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class MetricRow(MeasuredRow):
+    """Measured in the loop, and sealed with its generation."""
+
+    TABLE = Table.METRIC
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class AddedMetricRow(MeasuredRow):
+    """Measured after its generation was sealed."""
+
+    TABLE = Table.ADDED
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ReplicateRow(EstimateRow):
+    """What a replicate of the baseline's models shows."""
+
+    TABLE = Table.REPLICATE
+    KEY = ("replicate", "metric", "group")
+    replicate: int
+
+
+@dataclass(frozen=True)
+class ScoresRow(Row):
+    """A metric's per-item scores, so that groups can be re-cut without asking a model again."""
+
+    KEY = ("generation", "metric")
+    BLOB = "data"
+    generation: int
+    metric: str
+    shape: tuple[int, ...]
+    data: bytes = b""  # float32, little-endian
+
+    @property
+    def scores(self) -> npt.NDArray[np.float32]:
+        """The scores, float32 of `shape`; the first axis is the items'."""
+        return np.frombuffer(self.data, "<f4").reshape(self.shape)
+
+
+@final
+@dataclass(frozen=True)
+class ItemsRow(ScoresRow):
+    """Scores of a metric that the loop measured."""
+
+    TABLE = Table.ITEMS
+
+
+@final
+@dataclass(frozen=True)
+class AddedItemsRow(ScoresRow):
+    """Scores of a metric that was added later."""
+
+    TABLE = Table.ADDED_ITEMS
+
+
+@final
+@dataclass(frozen=True)
+class CheckpointRow(Row):
+    """The newest complete checkpoint of a training: how many steps it has finished, and the artifact of its
+    state.
+    """
+
+    TABLE = Table.CHECKPOINT
+    KEY = ("generation", "phase")
+    generation: int
+    phase: str
+    finished: int
+    artifact: str
+
+
+@final
+@dataclass(frozen=True)
+class AttemptRow(Row):
+    """One attempt at a phase: when, for how long, on which machine, and what became of it."""
+
+    TABLE = Table.ATTEMPT
+    KEY = ("number",)
+    number: int
+    generation: int
+    phase: str
+    started: float
+    seconds: float
+    outcome: Literal["finished", "interrupted", "failed"]
+    machine: dict[str, Any]
+    error: str | None = None
+
+
+@final
+@dataclass(frozen=True)
+class ReleasedRow(Row):
+    """A phase whose weights were let go, and by which retention."""
+
+    TABLE = Table.RELEASED
+    KEY = ("generation", "phase")
+    generation: int
+    phase: str
+    keep: str
+
+
+ROWS: tuple[type[Row], ...] = (
+    ConfigRow, BaseWeightsRow, ManifestRow, PackagesRow, PastRow, PhaseRow, DatasetRow, SampleRow,
+    CurationRow,
+    AuditRow, ReplicateAuditRow, MetricRow, AddedMetricRow, ReplicateRow, ItemsRow, AddedItemsRow,
+    CheckpointRow,
+    AttemptRow, ReleasedRow,
+)  # fmt: skip

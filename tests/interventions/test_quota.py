@@ -1,0 +1,55 @@
+"""Quota fills its strata as an independent, slow count says, and tells of what it cannot fill."""
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loopsim.interventions.base import Candidate
+from loopsim.interventions.quota import Quota
+
+POOLS = st.lists(
+    st.tuples(st.sampled_from(["man", "woman"]), st.floats(-1, 1, allow_nan=False)), min_size=1, max_size=40
+)
+
+
+def pool_of(drawn: list[tuple[str, float]]) -> list[Candidate]:
+    return [Candidate(i, i, i, "", score, {"gender": value}, True) for i, (value, score) in enumerate(drawn)]
+
+
+def slow(pool: list[Candidate], quotas: dict[str, int], num: int) -> set[int]:
+    """Take candidates one after the other, best first: once for the quotas, once for what is left."""
+    best, chosen = sorted(pool, key=lambda c: (-c.score, c.index)), list[int]()
+    for wanted in (True, False):
+        for c in best:
+            have = Counter(pool[i].labels["gender"] for i in chosen)
+            open_ = have[c.labels["gender"]] < quotas.get(c.labels["gender"], 0) if wanted else True
+            if c.index not in chosen and len(chosen) < num and open_:
+                chosen.append(c.index)
+    return set(chosen)
+
+
+@given(POOLS, st.integers(0, 40), st.floats(0, 1))
+def test_the_best_of_each_group_up_to_its_quota_then_the_best_of_the_rest(drawn, num, women) -> None:
+    pool, num = pool_of(drawn), min(num, len(drawn))
+    quota = Quota(target={"woman": women, "man": 1 - women})
+    chosen = quota.select(pool, num, np.random.default_rng(0))
+    assert len(chosen) == num
+    assert set(chosen) == slow(pool, quota.quotas(pool, num), num)
+    short = quota.told(pool, chosen)["quota_unfilled"]
+    have = Counter(pool[i].labels["gender"] for i in chosen)
+    assert short == sum(max(0, n - have[value]) for value, n in quota.quotas(pool, num).items())
+
+
+@given(st.integers(0, 200), st.floats(0.01, 1), st.floats(0.01, 1))
+def test_quotas_sum_to_what_is_kept_and_are_near_their_shares(num, a, b) -> None:
+    quotas = Quota(target={"woman": a, "man": b}).quotas([], num)
+    assert sum(quotas.values()) == num
+    assert abs(quotas["woman"] - num * a / (a + b)) < 1
+
+
+def test_what_already_has_the_shares_is_not_disturbed() -> None:
+    pool = pool_of([("man", 0.9), ("woman", 0.8), ("man", 0.1), ("woman", 0.0)])
+    assert Quota().select(pool, 2, np.random.default_rng(0)) == [0, 1]
+    assert Quota().pool_size(10) == 20

@@ -1,0 +1,59 @@
+"""The drift report is readable at 80 columns, and says what it does not know."""
+
+import pytest
+
+from loopsim.report.summary import DriftRow, Summary
+from loopsim.report.terminal.drift import is_headline, print_report, sparkline
+from tests.helpers.estimates import estimate
+from tests.helpers.terminal import printed
+
+
+def summary(*drifts: DriftRow) -> Summary:
+    rows = [estimate(g, "recall@1", 0.2 + 0.1 * g) for g in range(3)]
+    rows += [estimate(g, "recall@1", 0.1, "gender gap") for g in range(3)]
+    rows += [estimate(g, "recall@1", 0.1, "gender=woman") for g in range(3)]
+    rows += [estimate(g, "own_metric_of_a_package_with_a_long_name", None) for g in range(3)]
+    return Summary("my [bold]run", [0, 1, 2], rows, list(drifts), "a credit line")
+
+
+def drifted(group: str, verdict: str, retraining: float | None) -> DriftRow:
+    return DriftRow(2, "recall@1", group, 0.2, 0.1, 0.3, 0.001, retraining, verdict)
+
+
+def test_a_report_has_tables_sentences_and_reasons() -> None:
+    found = summary(drifted("overall", "rose", None), drifted("gender gap", "no evidence", 0.5))
+    text = printed(lambda console: print_report(console, found, everything=False))
+    overall = next(line for line in text.splitlines() if line.startswith("  overall"))
+    assert overall.split() == ["overall", "0.200", "0.400", "▁▅█", "+0.200", "[+0.100,+0.300]", "rose"]
+    gap = next(line for line in text.splitlines() if line.startswith("  gender gap"))
+    assert "~" in gap  # within what retraining does
+    assert "→ Of 2 rows 1 rose (recall@1 overall +0.200); no evidence for the rest." in text
+    assert "not available: own_metric_of_a_package_with_a_long_name" in text
+    assert "nobody was seen" in text
+    assert "1 more rows by group: loopsim report my [bold]run" in text
+    assert "a credit line" in text
+    assert "gender=woman" not in text
+
+
+def test_everything_shows_every_group() -> None:
+    text = printed(lambda console: print_report(console, summary(), everything=True))
+    assert "gender=woman" in text
+    assert "more rows" not in text
+
+
+def test_nothing_measured_is_said() -> None:
+    empty = Summary("run", [], [], [], None)
+    assert "Nothing has been measured yet" in printed(lambda c: print_report(c, empty, everything=False))
+
+
+@pytest.mark.parametrize(
+    ("values", "blocks"),
+    [([0.0, 1.0], "▁█"), ([1.0, 1.0], "▄▄"), ([None, 2.0, 4.0], "·▁█"), ([None], "·"), ([], "")],
+)
+def test_a_sparkline_has_a_block_a_generation(values: list[float | None], blocks: str) -> None:
+    assert sparkline(values) == blocks
+
+
+def test_of_a_packages_metric_the_overall_value_is_a_headline() -> None:
+    assert is_headline("own_metric", "overall")
+    assert not is_headline("own_metric", "gender gap")

@@ -1,0 +1,47 @@
+"""Audits of a generator by prompts."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.command_line import in_runs, loopsim
+
+
+def test_an_audit_of_the_base_model_has_shares_with_intervals_and_a_slope(tmp_path: Path) -> None:
+    (tmp_path / "prompts.txt").write_text(
+        "a photo of a mechanic\t0.018\na photo of a receptionist\t0.906\na photo of a person\n"
+    )
+    words = ["audit", "--prompts", str(tmp_path / "prompts.txt"), "--images", "6"]
+    document = json.loads(loopsim(*words, "--json").stdout)
+    rows = {(row["prompt"], row["attribute"]): row for row in document["prompts"]}
+    assert len(rows) == 6
+    mechanic, receptionist = (
+        rows[f"a photo of a {name}", "gender"]["shares"]["woman"] for name in ("mechanic", "receptionist")
+    )
+    assert mechanic["value"] < receptionist["value"]
+    assert all(share["low"] <= share["value"] <= share["high"] for share in (mechanic, receptionist))
+    assert document["against_world"]["slope"]["value"] > 0
+    shown = loopsim(*words)
+    assert "women" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("", "no prompt"), ("a cook\t1.5", "line 1"), ("a cook\tmany", "line 1")]
+)
+def test_bad_prompts_are_named(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "prompts.txt").write_text(text)
+    failed = loopsim("audit", "--prompts", str(tmp_path / "prompts.txt"))
+    assert failed.returncode == 2
+    assert words in failed.stderr
+
+
+def test_a_runs_generator_is_audited(finished_run, tmp_path: Path) -> None:
+    directory, _ = finished_run
+    (tmp_path / "prompts.txt").write_text("a photo of a cook\n")
+    words = ["--prompts", str(tmp_path / "prompts.txt"), "--images", "2", *in_runs(directory.parent)]
+    assert f"{directory.name}, SD_1" in loopsim("audit", directory.name, *words).stdout
+    failed = loopsim("audit", directory.name, "-g", "7", *words)
+    assert failed.returncode == 9
+    assert "SD_0, SD_1" in failed.stderr
