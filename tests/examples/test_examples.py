@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 def run_script(folder: Path) -> subprocess.CompletedProcess[str]:
     script = [sys.executable, str(ROOT / "tests/examples/killed_and_resumed.py"), str(folder)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
-    return subprocess.run(script, capture_output=True, text=True, timeout=300, env=environment)
+    return subprocess.run(script, capture_output=True, text=True, timeout=900, env=environment)
 
 
 @pytest.mark.slow
@@ -46,15 +46,13 @@ def test_a_script_with_its_own_metric_and_intervention_is_killed_resumes_and_plo
 
 def test_a_corpus_of_ones_own_opens() -> None:
     loopsim.register(SQUARES)
-    config = loopsim.Config.model_validate(
-        {"data": {"corpus": "squares", "image_size": 16, "options": {"num_shades": 6}}}
-    )
+    config = loopsim.Config.model_validate({"data": {"corpus": "squares", "options": {"num_shades": 6}}})
     kind = CORPORA.get("squares")
     data = kind.resolve(config.data, Path("runs"), lambda split, done: None)
     corpus = kind.open(data, seed=0)
     record = corpus.train_record(0)
     assert record.groups["gender"] in ("man", "woman")
-    assert corpus.image(record).shape == (16, 16, 3)
+    assert corpus.image(record).shape == (64, 64, 3)
 
 
 def test_what_is_no_choice_cannot_be_registered() -> None:

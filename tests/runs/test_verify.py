@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loopsim.config import Config, override_config
-from loopsim.context import context
 from loopsim.core.errors import CorruptRun
 from loopsim.runs.verify import plan_repair, repair_run, verify_run
 from tests.helpers.damage import copy_of, flip_bit, flip_row, rewrite_dataset_row, row_names
@@ -58,7 +57,6 @@ def test_resume_finds_damage_in_what_it_is_about_to_use(
     start_run(tmp_path / "run", override_config(tiny, ["generations=1"]))
     weights = next(artifact_of(tmp_path / "run", 0, "finetune", "generator").glob("*.safetensors"))
     flip_bit(weights, -1)
-    context._sound.clear()  # as in a new process
     with pytest.raises(CorruptRun, match=r"generation 0, finetune, generator.*loopsim repair run"):
         resume_run(tmp_path / "run", generations=2)
     repair_run(tmp_path / "run")
