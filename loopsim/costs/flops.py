@@ -115,7 +115,7 @@ def clip_cost(config: ClipConfig | EncoderConfig, shipped: Path) -> TowerCost:
     cfg = {name: value for name, value in cfg.items() if name != "custom_text"}
     side = cfg["vision_cfg"]["image_size"]
     with torch.device("meta"):
-        model = open_clip.CLIP(**cfg)
+        model = open_clip.CLIP(**cfg).eval()  # a batch of one has no statistics to normalise by
         image = torch.zeros(1, 3, side, side)
         text = torch.zeros(1, model.context_length, dtype=torch.long)
         forward = count_flops(lambda: (model.encode_image(image), model.encode_text(text)))
