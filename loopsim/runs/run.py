@@ -18,7 +18,7 @@ from loopsim.context.phase_names import PhaseKey, phase_names
 from loopsim.context.session import Session
 from loopsim.core import faults
 from loopsim.core.distributed import World
-from loopsim.core.errors import Interrupted, RunMismatch
+from loopsim.core.errors import Interrupted, LoopsimError, RunMismatch
 from loopsim.core.events import Listener, PhaseEnded, PhaseOutcome, PhaseStarted
 from loopsim.core.interrupt import Interrupt
 from loopsim.interventions.base import Intervention
@@ -185,7 +185,7 @@ class ActiveRun:
                 [AttemptRow(number, generation, phase.name, started, seconds, outcome, environment(), text)]
             )
             row = self.store.get(PhaseRow, generation, phase.name)
-        except Exception:
+        except (LoopsimError, OSError):
             # Where storage itself fails, the note fails too: the error that ended the attempt is the one to
             # tell of.
             if error is None:
