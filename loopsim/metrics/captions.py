@@ -6,12 +6,17 @@ tokenizer of the server: compare within loopsim). METEOR and SPICE need `java`. 
 annotators said: a captioner that repeats the annotators' stereotypes is rewarded for it.
 """
 
+import json
 import re
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
+from loopsim.core.child import Child, ChildFailed
 from loopsim.core.gendered_words import caption_gender
 from loopsim.metrics.estimate import Statistic
 
@@ -102,24 +107,69 @@ def cider_d(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> n
     return np.asarray(Cider().compute_score(*_pairs(candidates, references))[1], np.float32)
 
 
-def meteor(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray | None:
-    """Return each caption's METEOR 1.5, float32 [n], or None where there is no `java`; pycocoevalcap's."""
-    if shutil.which("java") is None:
-        return None
-    from pycocoevalcap.meteor.meteor import Meteor
+def meteor(
+    candidates: Sequence[str],
+    references: Sequence[Sequence[str]],
+    check: Callable[[], None] = lambda: None,
+    patience: float = 300,
+) -> np.ndarray:
+    """Return each caption's METEOR 1.5, float32 [n]: pycocoevalcap's program, asked as it asks.
 
-    return np.asarray(Meteor().compute_score(*_pairs(candidates, references))[1], np.float32)
-
-
-def spice(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray | None:
-    """Return each caption's SPICE F score, float32 [n], or None without `java`; pycocoevalcap's, which
-    fetches its parser when first used.
+    `check` is called while it computes, and may raise. Raises ChildFailed where there is no `java`, or it
+    dies or gives no answer for `patience` seconds. (Not by pycocoevalcap's own class: where java dies, that
+    waits for ever.)
     """
-    if shutil.which("java") is None:
-        return None
-    from pycocoevalcap.spice.spice import Spice
+    from pycocoevalcap.meteor import meteor as library
 
-    return np.asarray(
-        [scores["All"]["f"] for scores in Spice().compute_score(*_pairs(candidates, references))[1]],
-        np.float32,
-    )
+    command = ["java", "-jar", "-Xmx2G", library.METEOR_JAR, "-", "-", "-stdio", "-l", "en", "-norm"]
+    truth, written = _pairs(candidates, references)
+    with Child(command, Path(library.__file__).parent, patience, check) as program:
+        counts = [
+            program.ask(" ||| ".join(["SCORE", *truth[i], written[i][0]]))[0] for i in range(len(written))
+        ]
+        # One score a caption, then the corpus's.
+        scores = program.ask(" ||| ".join(["EVAL", *counts]), len(counts) + 1)[:-1]
+    return _numbers(scores)
+
+
+def spice(
+    candidates: Sequence[str],
+    references: Sequence[Sequence[str]],
+    check: Callable[[], None] = lambda: None,
+    patience: float = 7200,
+) -> np.ndarray:
+    """Return each caption's SPICE F score, float32 [n]: pycocoevalcap's program, which fetches its parser
+    when first used.
+
+    `check` and the errors are `meteor`'s; `patience` is for the whole.
+    """
+    from pycocoevalcap.spice import spice as library
+
+    truth, written = _pairs(candidates, references)
+    asked = [{"image_id": i, "test": written[i][0], "refs": truth[i]} for i in range(len(written))]
+    if shutil.which("java") is None:
+        raise ChildFailed("needs java on the PATH")
+    try:
+        library.get_stanford_models()
+    except (OSError, BadZipFile) as error:
+        raise ChildFailed(f"its parser cannot be fetched: {error}") from error
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        (place / "cache").mkdir()
+        (place / "in").write_text(json.dumps(asked), encoding="utf-8")
+        options = [str(place / "in"), "-cache", str(place / "cache"), "-out", str(place / "out"), "-subset"]
+        command = ["java", "-jar", "-Xmx8G", library.SPICE_JAR, *options, "-silent"]
+        with Child(command, Path(library.__file__).parent, patience, check) as program:
+            program.finish()
+        found = {
+            one["image_id"]: one["scores"]["All"]["f"]
+            for one in json.loads((place / "out").read_text(encoding="utf-8"))
+        }
+    return np.asarray([found[i] for i in range(len(written))], np.float32)
+
+
+def _numbers(words: Sequence[str]) -> np.ndarray:
+    try:
+        return np.asarray([float(word) for word in words], np.float32)
+    except ValueError as error:
+        raise ChildFailed(f"java gave no score, but {words[0][:100]!r}") from error

@@ -5,10 +5,12 @@ Stages run in order; one whose files are there is finished, and one that was kil
 checkpoint.
 """
 
+import errno
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -16,12 +18,15 @@ from typing import final
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor
 from transformers import CLIPTokenizer
 
 from loopsim.config import OpenMojiConfig
 from loopsim.core.distributed import World
+from loopsim.core.errors import DataError, DiskFull, StorageFailed
+from loopsim.core.files import put_in_place, sweep_dead, sync_folder, temporary_beside, write_atomically
 from loopsim.core.rng import numpy_generator, torch_generator
 from loopsim.data.openmoji import GENDERS, PROFESSIONS, SKIN_TYPES, OpenMojiCorpus, Scene, groups_of, render
 from loopsim.data.scene_captions import Facts, describe
@@ -52,15 +57,20 @@ class FileCheckpoints(Checkpointing):
     def load(self) -> tuple[int, State] | None:
         if not self.path.exists():
             return None
-        state = load_file(self.path)
-        return int(state.pop("finished")), state
+        try:
+            state = load_file(self.path)
+            return int(state.pop("finished")), state
+        except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+            raise DataError(
+                f"{self.path}: a damaged checkpoint ({error}); delete it, and the same command begins this "
+                "stage anew"
+            ) from error
 
     def after_step(self, num_finished: int, state: Callable[[], State], loss: float) -> None:
         self.report(num_finished, loss)
         if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
-            temporary = self.path.with_suffix(".tmp")
-            save_file(state() | {"finished": torch.tensor(num_finished)}, temporary)
-            temporary.replace(self.path)
+            whole = state() | {"finished": torch.tensor(num_finished)}
+            write_atomically(self.path, save(whole))  # `save_file` makes temporary files of its own
             self.saved_at = time.monotonic()
 
 
@@ -74,6 +84,10 @@ class Pretraining:
     corpus: OpenMojiCorpus
     report: Report
 
+    def checkpoint(self, stage: str) -> Path:
+        """Return where a stage's newest state is kept until its files are written."""
+        return self.out / f".{stage}.safetensors"
+
     def fit(
         self, stage: str, module: torch.nn.Module, loss_of_step: Callable[[int], Tensor], schedule: Schedule
     ) -> None:
@@ -81,7 +95,7 @@ class Pretraining:
         written.
         """
         checkpoints = FileCheckpoints(
-            self.out / f".{stage}.safetensors",
+            self.checkpoint(stage),
             lambda done, loss: self.report(stage, done, schedule.num_steps, loss),
         )
         fit(
@@ -252,18 +266,44 @@ STAGES: dict[str, Callable[[Pretraining, Path], None]] = {
 
 
 def pretrain(out: Path, seed: int, report: Report) -> Iterator[str]:
-    """Run every stage that `out` lacks, yielding each stage's name when it is finished."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Run every stage that `out` lacks, yielding each stage's name when it is finished.
+
+    Killed at any moment, the same call goes on. Raises DataError if a checkpoint is damaged, DiskFull or
+    StorageFailed if the file system refuses.
+    """
     # More sparing than the corpus: with the half that states everything, captions name a gender about as
     # often as the corpus's.
     world = OpenMojiConfig(mention_gender=0.3, mention_object=0.6, mention_background=0.5)
     run = Pretraining(out, seed, OpenMojiCorpus(world, seed), report)
+    with _storage_explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+        sync_folder(out.parent)
     for stage, body in STAGES.items():
-        folder = out / stage
-        if not folder.exists():
-            temporary = out / f"{stage}.tmp"
-            shutil.rmtree(temporary, ignore_errors=True)
-            body(run, temporary)
-            temporary.replace(folder)
-            (out / f".{stage}.safetensors").unlink(missing_ok=True)
+        with _storage_explained(out):
+            _make_stage(run, stage, body)
         yield stage
+
+
+def _make_stage(run: Pretraining, stage: str, body: Callable[[Pretraining, Path], None]) -> None:
+    folder, checkpoint = run.out / stage, run.checkpoint(stage)
+    sweep_dead(run.out, stage)
+    sweep_dead(run.out, checkpoint.name)
+    if not folder.exists():
+        temporary = temporary_beside(folder)
+        try:
+            body(run, temporary)
+            put_in_place(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    checkpoint.unlink(missing_ok=True)
+
+
+@contextmanager
+def _storage_explained(out: Path) -> Iterator[None]:
+    """Turn what the file system says into one line; the libraries that write say it in texts only."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "os error 28" in str(error)
+        kind, way = (DiskFull, "make room") if full else (StorageFailed, "see to it")
+        raise kind(f"{out} cannot be written ({error}); {way}, and the same command goes on") from error

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from loopsim.core.child import ChildFailed
 from loopsim.core.gendered_words import caption_gender
 from loopsim.data.openmoji import BACKGROUNDS, GENDERS, OBJECTS, PROFESSIONS, SKIN_TYPES
 from loopsim.data.scene_captions import parse
@@ -61,12 +62,12 @@ def spice(e: Evaluation) -> Iterator[Measured]:
 SPICE = Measure("spice", "captions", asks_model=True, body=spice, on_demand=True)
 
 
-def _with_java(
-    metric: str, score: Callable[[Sequence[str], Sequence[Sequence[str]]], np.ndarray | None], e: Evaluation
-) -> Measured:
-    scores = score(e.written, [record.captions for record in e.retrieval.records])
-    if scores is None:
-        return unmeasured(metric, len(e.written), "needs java on the PATH")
+def _with_java(metric: str, score: Callable[..., np.ndarray], e: Evaluation) -> Measured:
+    references = [record.captions for record in e.retrieval.records]
+    try:
+        scores = score(e.written, references, e.context.interrupt.check)
+    except ChildFailed as error:
+        return unmeasured(metric, len(e.written), str(error))
     return means(metric, scores, e.retrieval)
 
 
