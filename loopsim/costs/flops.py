@@ -17,6 +17,7 @@ from loopsim.models.captioners import CAPTIONERS
 from loopsim.models.diffusion.family import FAMILIES, INDEX_FILE, family_of
 from loopsim.models.diffusion.patch_autoencoder import PatchAutoencoder
 from loopsim.models.forward_cost import TowerCost, count_flops, num_weights
+from loopsim.models.gate import check_model_folder
 
 # The published autoencoder of every family, but for its number of channels.
 VAE: dict[str, Any] = {
@@ -50,6 +51,8 @@ def diffusion_cost(config: GeneratorConfig, shipped: Path, size: int) -> Diffusi
     """
     folder = shipped if config.checkpoint == SHIPPED else Path(config.checkpoint)
     local = (folder / INDEX_FILE).is_file()
+    if local:
+        check_model_folder(folder)
     family = family_of(folder) if local else FAMILIES.get("sd" if config.family == "auto" else config.family)
     published = family.published
     with torch.device("meta"):
@@ -109,6 +112,7 @@ def clip_cost(config: ClipConfig | EncoderConfig, shipped: Path) -> TowerCost:
     """
     folder = shipped if config.model == SHIPPED else Path(config.model)
     if (folder / "open_clip_config.json").is_file():
+        check_model_folder(folder)
         cfg = json.loads((folder / "open_clip_config.json").read_text())["model_cfg"]
     else:
         cfg = open_clip.get_model_config(config.model) or open_clip.get_model_config("ViT-B-32")

@@ -15,6 +15,7 @@ from loopsim.core.rng import Part, seed_for
 from loopsim.models.captioners import CAPTIONERS
 from loopsim.models.classifiers import CLASSIFIERS
 from loopsim.models.diffusion.family import FAMILIES
+from loopsim.models.hub import cached_commit
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "assets"
 
@@ -55,14 +56,20 @@ def named_parts(config: Config) -> dict[str, str]:
 
 
 def fingerprint_of_parts(config: Config, weights: Path) -> str:
-    """Return one hash of all base models: of the content of files and folders, and of the names of what a hub
-    or a library holds.
+    """Return one hash of all base models: of the content of files and folders, of the names of what a hub
+    holds with the commit at which the cache has it, and of a library's names.
     """
     found = {}
     for name, part in named_parts(config).items():
         path = weights if part == SHIPPED else Path(part.removeprefix("local-dir:"))
-        found[name] = hash_folder(path) if path.exists() else part
+        found[name] = hash_folder(path) if path.exists() else pinned_name(part)
     return hashlib.blake2b(json.dumps(found, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def pinned_name(part: str) -> str:
+    """Return the name of a model, with "@" and the commit if it is the hub's and the cache has it."""
+    commit = cached_commit(part.removeprefix("hf-hub:"))
+    return part if commit is None else f"{part}@{commit}"
 
 
 def seed_weights(*name: Part) -> None:

@@ -12,7 +12,8 @@ from typing import Any, final
 import open_clip
 import torch
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-from open_clip.tokenizer import HFTokenizer
+from open_clip.pretrained import download_pretrained, get_pretrained_cfg
+from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from safetensors.torch import save_file
@@ -23,7 +24,9 @@ from loopsim.config import SHIPPED, ClipConfig, EncoderConfig
 from loopsim.core.device import CPU, Device
 from loopsim.core.distributed import World
 from loopsim.core.errors import ConfigError, DataError
-from loopsim.models.safe_weights import LOAD_ERRORS, first_line, refuse_pickles
+from loopsim.models.gate import check_model_folder, read_json, require_safetensors
+from loopsim.models.hub import CONFIGS, model_folder, near_folder
+from loopsim.models.load_errors import LOAD_ERRORS, first_line
 from loopsim.models.tokenizer import save_tokenizer
 
 CONFIG_FILE = "open_clip_config.json"
@@ -153,11 +156,11 @@ def open_clip_model(
     if `random`, drawn anew.
 
     torch's global generator draws random weights. Raises ConfigError for a name, tag or file that open_clip
-    does not know, DataError for a pickle.
+    does not know, DataError for a pickle, or a folder that holds more than weights and configs.
     """
-    if name.startswith("local-dir:"):
-        config = json.loads(_config_file(Path(name.removeprefix("local-dir:"))).read_text())
-        refuse_pickles(Path(name.removeprefix("local-dir:")), WEIGHTS_FILE)
+    folder = _folder_of(name)
+    if folder is not None:
+        name, config = f"local-dir:{folder}", _config_in(folder)
     else:
         known = open_clip.get_model_config(name)
         if known is None:
@@ -166,13 +169,19 @@ def open_clip_model(
                 f"{len(open_clip.list_models())}"
             )
         config = {"model_cfg": known}
-    if pretrained is not None and Path(pretrained).suffix in (".pt", ".pth", ".bin", ".ckpt"):
-        refuse_pickles(Path(pretrained), WEIGHTS_FILE)
+    text = config["model_cfg"].get("text_cfg", {})
     try:
+        if folder is None and pretrained is not None and not random:
+            _require_safe_weights(name, pretrained)
         model = open_clip.create_model(
-            name, pretrained if not random else None, load_weights=not random, precision="fp32"
+            name,
+            pretrained if not random else None,
+            load_weights=not random,
+            require_pretrained=not random,
+            precision="fp32",
+            **_text_tower(text),
         )
-        tokenizer = open_clip.get_tokenizer(name)
+        tokenizer = _tokenizer(name, text, folder)
     except LOAD_ERRORS as error:
         raise ConfigError(f"CLIP {name!r} with weights {pretrained!r}: {first_line(error)}") from error
     config["preprocess_cfg"] = asdict(PreprocessCfg(**_single_size(model.visual.preprocess_cfg)))
@@ -185,10 +194,61 @@ def _single_size(settings: dict[str, Any]) -> dict[str, Any]:
     return settings | {"size": size if isinstance(size, int) else size[0]}
 
 
-def _config_file(folder: Path) -> Path:
+def _folder_of(name: str) -> Path | None:
+    """Return the checked folder of a CLIP that has one: the user's own, or the hub's snapshot."""
+    schema, _, place = name.partition(":")
+    if schema == "hf-hub":
+        return model_folder(place, (*CONFIGS, WEIGHTS_FILE))
+    if schema != "local-dir":
+        return None
+    check_model_folder(Path(place))
+    return Path(place)
+
+
+def _config_in(folder: Path) -> dict[str, Any]:
     if not (folder / CONFIG_FILE).is_file():
         raise DataError(f"{folder}: no {CONFIG_FILE} in it: not a model of open_clip's layout")
-    return folder / CONFIG_FILE
+    config: dict[str, Any] = read_json(folder / CONFIG_FILE)
+    if not isinstance(config.get("model_cfg"), dict):
+        raise DataError(f"{folder / CONFIG_FILE}: no model_cfg in it")
+    return config
+
+
+def _require_safe_weights(name: str, pretrained: str) -> None:
+    """Raise DataError if a tag or a file means weights that are not safetensors."""
+    published = get_pretrained_cfg(name, pretrained)
+    file = Path(download_pretrained(published) if published else pretrained)
+    if published or file.exists():
+        require_safetensors(file)
+
+
+def _text_tower(text: dict[str, Any]) -> dict[str, Any]:
+    """Return the text tower's config where it is a model of transformers: that one's own config is checked,
+    its weights are in the CLIP's.
+    """
+    tower = text.get("hf_model_name")
+    if not tower:
+        return {}
+    folder = model_folder(tower, ("config.json",))
+    return {"text_cfg": text | {"hf_model_name": str(folder), "hf_model_pretrained": False}}
+
+
+def _tokenizer(name: str, text: dict[str, Any], folder: Path | None) -> Callable[[list[str]], Tensor]:
+    """Return open_clip's own tokenizer, or transformers' of the model's folder; of a hub's id for a name that
+    open_clip knows.
+    """
+    source = text.get("hf_tokenizer_name")
+    if not source:
+        return open_clip.get_tokenizer(name)  # type: ignore[no-any-return]
+    place = folder if folder is not None else model_folder(source, CONFIGS)
+    tokenizer: Callable[[list[str]], Tensor] = HFTokenizer(
+        str(place),
+        context_length=text.get("context_length", DEFAULT_CONTEXT_LENGTH),
+        tokenizer_mode=text.get("tokenizer_mode"),
+        trust_remote_code=False,
+        **(text.get("tokenizer_kwargs") or {}),
+    )
+    return tokenizer
 
 
 def load_clip(folder: Path, device: Device = CPU) -> Clip:
@@ -231,7 +291,9 @@ def _name_of(model: str, weights: Path) -> str:
     if Path(model).is_dir():
         return f"local-dir:{model}"
     if "/" in model and ":" not in model:
-        raise DataError(f"{model}: no such folder; a model of the hub is named hf-hub:owner/name")
+        raise DataError(
+            f"{model}: no such folder{near_folder(model)}; a model of the hub is named hf-hub:owner/name"
+        )
     return model
 
 

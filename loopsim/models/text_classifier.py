@@ -10,6 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 
+from loopsim.core.errors import DataError
+from loopsim.models.hub import model_folder
+from loopsim.models.load_errors import LOAD_ERRORS, first_line
+
 Predictor = Callable[[Sequence[str]], np.ndarray]  # texts [n] -> class probabilities [n, c]
 
 
@@ -104,15 +108,19 @@ def finetune_encoder(
     learning_rate: float = 1e-5,
 ) -> Predictor:
     """Return a transformer encoder (a local folder or hub id) fine-tuned on texts [n] and classes [n] (AdamW,
-    batch 64, 64 tokens).
+    batch 64, 64 tokens). Raises DataError if it cannot be loaded.
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    checked = model_folder(folder)
     torch.manual_seed(seed)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        folder, num_labels=num_classes, use_safetensors=True
-    )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(checked, trust_remote_code=False)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            checked, num_labels=num_classes, use_safetensors=True, trust_remote_code=False
+        )
+    except LOAD_ERRORS as error:
+        raise DataError(f"text encoder {folder!r} cannot be loaded: {first_line(error)}") from error
 
     def logits_of(given: Sequence[str]) -> Tensor:
         words = tokenizer(list(given), padding=True, truncation=True, max_length=64, return_tensors="pt")

@@ -25,7 +25,9 @@ from loopsim.models.captioners.captioner_kind import CaptionerKind
 from loopsim.models.captioners.decoding import Decoding, write
 from loopsim.models.clip import Clip
 from loopsim.models.forward_cost import TowerCost, count_flops, num_weights
-from loopsim.models.safe_weights import LOAD_ERRORS, first_line, refuse_pickles
+from loopsim.models.gate import check_model_folder
+from loopsim.models.hub import model_folder
+from loopsim.models.load_errors import LOAD_ERRORS, first_line
 from loopsim.models.tokenizer import save_tokenizer
 
 FILE = "clipcap.json"
@@ -158,29 +160,38 @@ def load_language_model(name: str) -> tuple[Any, Any]:
     """Return a causal language model and its tokenizer, of a folder or hub id. Raises DataError for a
     pickle.
     """
-    refuse_pickles(Path(name))
+    folder = model_folder(name)
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            name, dtype=torch.float32, use_safetensors=True
-        ), AutoTokenizer.from_pretrained(name)
+        return _language_model(folder)
     except LOAD_ERRORS as error:
         raise DataError(f"language model {name!r} cannot be loaded: {first_line(error)}") from error
 
 
+def _language_model(folder: Path) -> tuple[Any, Any]:
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+    ), AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+
+
 def load_clipcap(folder: Path, device: Device = CPU) -> ClipCap:
-    """Return the captioner that `ClipCap.save` wrote to `folder`."""
-    settings = json.loads((folder / FILE).read_text())
-    language_model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
-    model = ClipCap(
-        language_model,
-        AutoTokenizer.from_pretrained(folder),
-        settings.pop("feature_size"),
-        **settings,
-        device=device,
-    )
-    model.mapper.load_state_dict(load_file(folder / "mapper.safetensors"))
+    """Return the captioner that `ClipCap.save` wrote to `folder`. Raises DataError."""
+    check_model_folder(folder)
+    try:
+        settings = json.loads((folder / FILE).read_text())
+        model = ClipCap(*_language_model(folder), settings.pop("feature_size"), **settings, device=device)
+        model.mapper.load_state_dict(load_file(folder / "mapper.safetensors"))
+    except LOAD_ERRORS as error:
+        raise DataError(f"captioner {folder} cannot be loaded: {first_line(error)}") from error
     device.place(model.eval())
     return model
+
+
+def _config_of(folder: Path) -> Any:
+    check_model_folder(folder)
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except LOAD_ERRORS as error:
+        raise DataError(f"language model {folder} cannot be read: {first_line(error)}") from error
 
 
 @final
@@ -223,7 +234,7 @@ class ClipCapKind(CaptionerKind):
     def cost(self, config: CaptionerConfig, shipped: Path) -> TowerCost:
         folder = shipped if config.model == SHIPPED else Path(config.model)
         # A language model of the hub, not at hand yet, counts as GPT-2.
-        language = AutoConfig.from_pretrained(folder) if (folder / "config.json").is_file() else GPT2Config()
+        language = _config_of(folder) if (folder / "config.json").is_file() else GPT2Config()
         num_tokens = config.max_tokens + config.prefix_length
         num_tokens = min(num_tokens, getattr(language, "max_position_embeddings", num_tokens))
         with torch.device("meta"):

@@ -19,7 +19,9 @@ from loopsim.models.captioners.captioner_kind import CaptionerKind
 from loopsim.models.captioners.decoding import Decoding, write
 from loopsim.models.clip import Clip
 from loopsim.models.forward_cost import TowerCost
-from loopsim.models.safe_weights import LOAD_ERRORS, first_line, refuse_pickles
+from loopsim.models.gate import read_json
+from loopsim.models.hub import model_folder
+from loopsim.models.load_errors import LOAD_ERRORS, first_line
 from loopsim.models.tokenizer import save_tokenizer
 
 FILE = "loopsim_captioner.json"
@@ -106,10 +108,13 @@ class ImageToText(Captioner):
 
 def load_image_to_text(name: str, max_tokens: int, device: Device = CPU) -> ImageToText:
     """Return a captioner of a folder or hub id. Raises DataError for a pickle or a model of another kind."""
-    refuse_pickles(Path(name))
+    folder = model_folder(name)
     try:
-        model = AutoModelForImageTextToText.from_pretrained(name, dtype=torch.float32, use_safetensors=True)
-        processor, tokenizer = AutoImageProcessor.from_pretrained(name), AutoTokenizer.from_pretrained(name)
+        model = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+        )
+        processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except LOAD_ERRORS as error:
         raise DataError(f"captioner {name!r} cannot be loaded: {first_line(error)}") from error
     device.place(model.eval())
@@ -117,8 +122,11 @@ def load_image_to_text(name: str, max_tokens: int, device: Device = CPU) -> Imag
 
 
 def load_saved(folder: Path, device: Device = CPU) -> ImageToText:
-    """Return the captioner that `ImageToText.save` wrote to `folder`."""
-    return load_image_to_text(str(folder), json.loads((folder / FILE).read_text())["max_tokens"], device)
+    """Return the captioner that `ImageToText.save` wrote to `folder`. Raises DataError."""
+    settings = read_json(folder / FILE)
+    if not isinstance(settings, dict) or not isinstance(settings.get("max_tokens"), int):
+        raise DataError(f"{folder / FILE}: max_tokens is no number, as loopsim writes one")
+    return load_image_to_text(str(folder), settings["max_tokens"], device)
 
 
 def is_saved(folder: Path) -> bool:

@@ -20,7 +20,8 @@ from loopsim.models.captioners.captioner_kind import CaptionerKind
 from loopsim.models.captioners.image_to_text import ImageToText, is_saved, load_saved
 from loopsim.models.clip import Clip
 from loopsim.models.forward_cost import TowerCost
-from loopsim.models.safe_weights import LOAD_ERRORS, first_line
+from loopsim.models.hub import CONFIGS, model_folder
+from loopsim.models.load_errors import LOAD_ERRORS, first_line
 
 
 def build_transformer(
@@ -65,8 +66,9 @@ def build_transformer(
 
 def load_tokenizer(name: str) -> Any:
     """Return the tokenizer of a folder or hub id. Raises DataError."""
+    folder = model_folder(name, CONFIGS)
     try:
-        return AutoTokenizer.from_pretrained(name)
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except LOAD_ERRORS as error:
         raise DataError(f"tokenizer {name!r} cannot be loaded: {first_line(error)}") from error
 

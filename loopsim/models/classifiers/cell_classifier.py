@@ -12,9 +12,12 @@ from transformers import ResNetConfig, ResNetForImageClassification
 
 from loopsim.config import SHIPPED, ClassifierConfig
 from loopsim.core.device import Device
+from loopsim.core.errors import DataError
 from loopsim.models.classifiers.attribute_classifier import AttributeClassifier
 from loopsim.models.classifiers.classifier_kind import ClassifierKind
 from loopsim.models.clip import Clip
+from loopsim.models.gate import check_model_folder
+from loopsim.models.load_errors import LOAD_ERRORS, first_line
 
 CONFUSION_FILE = "confusion.json"
 _BATCH = 250
@@ -72,11 +75,17 @@ class CellClassifier(AttributeClassifier):
 
 
 def load_classifier(folder: Path) -> CellClassifier:
-    """Return the classifier that `CellClassifier.save` wrote to `folder`."""
-    content = json.loads((folder / CONFUSION_FILE).read_text())
-    model = ResNetForImageClassification.from_pretrained(folder, dtype=torch.float32).eval()
-    values = {attribute: tuple(names) for attribute, names in content["values"].items()}
-    return CellClassifier(model, content["cells"], values=values, confusion=content["confusion"])
+    """Return the classifier that `CellClassifier.save` wrote to `folder`. Raises DataError."""
+    check_model_folder(folder)
+    try:
+        content = json.loads((folder / CONFUSION_FILE).read_text())
+        model = ResNetForImageClassification.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True
+        ).eval()
+        values = {attribute: tuple(names) for attribute, names in content["values"].items()}
+        return CellClassifier(model, content["cells"], values=values, confusion=content["confusion"])
+    except LOAD_ERRORS as error:
+        raise DataError(f"classifier {folder} cannot be loaded: {first_line(error)}") from error
 
 
 @final

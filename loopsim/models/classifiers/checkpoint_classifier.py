@@ -15,7 +15,8 @@ from loopsim.core.errors import ConfigError, DataError
 from loopsim.models.classifiers.attribute_classifier import AttributeClassifier
 from loopsim.models.classifiers.classifier_kind import ClassifierKind
 from loopsim.models.clip import Clip
-from loopsim.models.safe_weights import LOAD_ERRORS, first_line, refuse_pickles
+from loopsim.models.hub import model_folder
+from loopsim.models.load_errors import LOAD_ERRORS, first_line
 
 _BATCH = 250
 
@@ -48,12 +49,13 @@ def load_checkpoints(
     """
     models, values = {}, {}
     for attribute, name in checkpoints.items():
-        refuse_pickles(Path(name))
+        folder = model_folder(name)
         try:
             model = AutoModelForImageClassification.from_pretrained(
-                name, dtype=torch.float32, use_safetensors=True
+                folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
             ).eval()
-            models[attribute] = (device.place(model), AutoImageProcessor.from_pretrained(name))
+            processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
+            models[attribute] = (device.place(model), processor)
         except LOAD_ERRORS as error:
             raise DataError(
                 f"classifier {name!r} of {attribute} cannot be loaded: {first_line(error)}"

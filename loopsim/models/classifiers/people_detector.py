@@ -1,7 +1,6 @@
 """People regions: the largest person that an object detector finds in a picture."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -12,7 +11,8 @@ from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
 from loopsim.core.device import CPU, Device
 from loopsim.core.errors import DataError
-from loopsim.models.safe_weights import LOAD_ERRORS, first_line, refuse_pickles
+from loopsim.models.hub import model_folder
+from loopsim.models.load_errors import LOAD_ERRORS, first_line
 
 THRESHOLD, PADDING = 0.5, 1.25
 
@@ -70,12 +70,12 @@ class PeopleDetector:
 
 def load_detector(name: str, device: Device = CPU) -> PeopleDetector:
     """Return the detector of a folder or hub id. Raises DataError if it knows no persons."""
-    refuse_pickles(Path(name))
+    folder = model_folder(name)
     try:
         model = AutoModelForObjectDetection.from_pretrained(
-            name, dtype=torch.float32, use_safetensors=True
+            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
         ).eval()
-        processor = AutoImageProcessor.from_pretrained(name)
+        processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
     except LOAD_ERRORS as error:
         raise DataError(f"detector {name!r} cannot be loaded: {first_line(error)}") from error
     persons = tuple(

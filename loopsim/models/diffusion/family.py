@@ -2,7 +2,6 @@
 called, and what they cost. Each is one value in a file of its own.
 """
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor
 from loopsim.config import GeneratorConfig
 from loopsim.core.choices import Choices
 from loopsim.core.errors import DataError
+from loopsim.models.gate import read_json
 
 Conditions = dict[str, Tensor]  # what a batch of prompts becomes: every tensor has the batch first
 INDEX_FILE = "model_index.json"
@@ -84,10 +84,7 @@ def read_index(folder: Path) -> dict[str, Any]:
             f"{folder}: no {INDEX_FILE} in it: not a diffusers pipeline; a single file is named with its "
             ".safetensors"
         )
-    try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is no JSON: {error}") from error
+    index = read_json(path)
     if not isinstance(index, dict):
         raise DataError(f"{path} is no JSON object: not a diffusers pipeline")
     return index

@@ -8,9 +8,10 @@ from typing import Literal
 
 from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
 
-from loopsim.core.errors import ConfigError
+from loopsim.core.errors import ConfigError, DataError
 from loopsim.models.diffusion.stable_diffusion import Diffusion
-from loopsim.models.safe_weights import first_line
+from loopsim.models.gate import check_model_folder
+from loopsim.models.load_errors import LOAD_ERRORS, first_line
 
 # Attention, feed-forward and convolutions: in a denoiser as small as the pocket one, attention alone is too
 # little to learn with.
@@ -46,7 +47,8 @@ def make_trainable(
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     if previous is not None:
-        found = model.family.pipeline.lora_state_dict(previous)
+        check_model_folder(previous)
+        found = model.family.pipeline.lora_state_dict(previous, use_safetensors=True)
         state = found[0] if isinstance(found, tuple) else found
         prefix = f"{model.family.denoiser}."
         outcome = set_peft_model_state_dict(
@@ -81,15 +83,22 @@ def save_finetuned(model: Diffusion, method: Literal["lora", "full"], folder: Pa
 
 
 def load_finetuned(model: Diffusion, folder: Path) -> None:
-    """Give a base pipeline the weights of `save_finetuned`; LoRA adapters are merged into the denoiser."""
+    """Give a base pipeline the weights of `save_finetuned`; LoRA adapters are merged into the denoiser.
+
+    Raises DataError for a folder that holds more than weights and configs, or other weights.
+    """
+    check_model_folder(folder)
     part = model.family.denoiser
-    if (folder / part).is_dir():
-        denoiser = type(model.denoiser).from_pretrained(folder / part, use_safetensors=True)
-        setattr(model.pipeline, part, model.device.place(denoiser.eval().requires_grad_(False)))
-    else:
-        model.pipeline.load_lora_weights(folder, use_safetensors=True)
-        model.pipeline.fuse_lora()
-        model.pipeline.unload_lora_weights()
+    try:
+        if (folder / part).is_dir():
+            denoiser = type(model.denoiser).from_pretrained(folder / part, use_safetensors=True)
+            setattr(model.pipeline, part, model.device.place(denoiser.eval().requires_grad_(False)))
+        else:
+            model.pipeline.load_lora_weights(folder, use_safetensors=True)
+            model.pipeline.fuse_lora()
+            model.pipeline.unload_lora_weights()
+    except LOAD_ERRORS as error:
+        raise DataError(f"fine-tuned weights {folder} cannot be loaded: {first_line(error)}") from error
 
 
 def _forget_origin(config_file: Path) -> None:

@@ -5,13 +5,15 @@ from typing import Any
 
 import torch
 
-from loopsim.config import SHIPPED, GeneratorConfig
+from loopsim.config import SHIPPED, Config, GeneratorConfig
 from loopsim.core.device import CPU, Device
 from loopsim.core.errors import ConfigError, DataError
 from loopsim.models.diffusion.family import FAMILIES, INDEX_FILE, Family, family_of, read_index
 from loopsim.models.diffusion.patch_autoencoder import PatchAutoencoder
 from loopsim.models.diffusion.stable_diffusion import Diffusion
-from loopsim.models.safe_weights import LOAD_ERRORS, first_line, refuse_pickles
+from loopsim.models.gate import check_model_folder, require_safetensors
+from loopsim.models.hub import CONFIGS, model_folder, near_folder
+from loopsim.models.load_errors import LOAD_ERRORS, first_line
 
 
 def resolve_family(config: GeneratorConfig, shipped: Path) -> str:
@@ -23,25 +25,41 @@ def resolve_family(config: GeneratorConfig, shipped: Path) -> str:
     a model of the hub is.
     """
     path = _path(config, shipped)
-    refuse_pickles(path)
     if _is_single_file(path):
         if not path.is_file():
             raise DataError(f"{path}: no such checkpoint")
+        require_safetensors(path)
         return _stated(
             config, f"{path} is a single file, which does not say what it is; set it to {_known()}"
         )
     if path.is_dir():
-        found = family_of(path).name
-        if config.family not in ("auto", found):
-            raise DataError(
-                f"{path} is a checkpoint of family {found}, the config says generator.family = "
-                f"{config.family!r}"
-            )
-        return found
+        check_model_folder(path)
+        return _family_in(path, config)
     name = config.checkpoint
     if name.startswith((".", "/", "~")) or name.count("/") != 1:
-        raise DataError(f"{name}: no such folder, and no hub id (owner/name)")
+        raise DataError(f"{name}: no such folder{near_folder(name)}, and no hub id (owner/name)")
     return _stated(config, f"set it to {_known()} for the hub's {name}")
+
+
+def _family_in(folder: Path, config: GeneratorConfig) -> str:
+    found = family_of(folder).name
+    if config.family not in ("auto", found):
+        raise DataError(
+            f"{folder} is a checkpoint of family {found}, the config says generator.family = "
+            f"{config.family!r}"
+        )
+    return found
+
+
+def with_family(config: Config, weights: Path) -> Config:
+    """Return the config with the generator's family named: read from its folder, if the config leaves it
+    open.
+    """
+    if config.generate.generator == "oracle" and config.generator.family == "auto":
+        family = "sd"  # no generator is opened; whatever stands here decides nothing
+    else:
+        family = resolve_family(config.generator, weights / "generator")
+    return config.model_copy(update={"generator": config.generator.model_copy(update={"family": family})})
 
 
 def _stated(config: GeneratorConfig, problem: str) -> str:
@@ -82,23 +100,43 @@ def load_diffusion(config: GeneratorConfig, shipped: Path, device: Device = CPU)
     if _is_single_file(path):
         return _ready(Diffusion(_from_single_file(family, path, config), family, None, device))
     name = str(path) if path.is_dir() else config.checkpoint
+    folder = path if path.is_dir() else _fetched(family, config)
     parts = family.loading_options(config)
     try:
-        if is_pocket_folder(path):
-            parts["vae"] = PatchAutoencoder.from_pretrained(path / "vae")
+        if is_pocket_folder(folder):
+            parts["vae"] = PatchAutoencoder.from_pretrained(folder / "vae", use_safetensors=True)
         pipeline = family.pipeline.from_pretrained(
-            name, torch_dtype=torch.float32, use_safetensors=True, variant=config.variant, **parts
+            str(folder),
+            torch_dtype=torch.float32,
+            use_safetensors=True,
+            variant=config.variant,
+            trust_remote_code=False,
+            **parts,
         )
     except LOAD_ERRORS as error:
         raise DataError(f"Stable Diffusion {name!r} cannot be loaded: {first_line(error)}") from error
     return _ready(Diffusion(pipeline, family, path if path.is_dir() else None, device))
 
 
+def _fetched(family: Family, config: GeneratorConfig) -> Path:
+    """Return the snapshot of the hub's pipeline: its parts' folders, without other precisions and what is
+    left out.
+    """
+    unread = [f"{part}/*" for part, value in family.loading_options(config).items() if value is None]
+    other_variants = [] if config.variant else ["*/*.*.safetensors"]
+    wanted = ("model_index.json", *(f"*/{pattern}" for pattern in (*CONFIGS, "*.safetensors")))
+    folder = model_folder(config.checkpoint, wanted, ("*/*/*", *other_variants, *unread))
+    _family_in(folder, config)
+    return folder
+
+
 def _from_single_file(family: Family, path: Path, config: GeneratorConfig) -> Any:
+    parts = ("model_index.json", *(f"*/{pattern}" for pattern in CONFIGS))
+    configs = None if config.config is None else str(model_folder(config.config, parts, ()))
     try:
         return family.pipeline.from_single_file(
             str(path),
-            config=config.config,
+            config=configs,
             torch_dtype=torch.float32,
             use_safetensors=True,
             **family.loading_options(config),
