@@ -13,8 +13,9 @@ from loopsim.core.choices import Choices
 from loopsim.core.errors import ConfigError, DataError, RunNotFound
 from loopsim.core.events import Event, Listener, unheard
 from loopsim.report.summary import DriftRow, summarize
-from loopsim.runs.catalog import RunState, find_run, free_name, run_state
+from loopsim.runs.catalog import RunState, find_run, free_name, new_place, require_generation, run_state
 from loopsim.runs.resolve import read_config
+from loopsim.runs.retention import require_kept
 from loopsim.runs.stored_config import stored_config
 from loopsim.store import artifacts
 from loopsim.store.rows import CurationRow, EstimateRow, PhaseRow, SampleRow
@@ -72,11 +73,11 @@ class Sample:
     @property
     def image(self) -> "Image":
         """The picture, a PIL image."""
-        import io
-
         from PIL import Image
 
-        return Image.open(io.BytesIO(self.row.picture), formats=("PNG", "JPEG"))
+        from loopsim.data.images import decode_picture
+
+        return Image.fromarray(decode_picture(self.row.picture))
 
     @property
     def kept(self) -> bool:
@@ -147,6 +148,7 @@ class Run:
 
         Raises RunNotFound if there are none.
         """
+        require_generation(self.path, generation, self.state.planned_generations)
         curation = {row.index: row for row in self.store.scan(CurationRow, generation)}
         found = [Sample(row, curation.get(row.index)) for row in self.store.scan(SampleRow, generation)]
         if not found:
@@ -156,8 +158,10 @@ class Run:
 
     def artifact(self, generation: int, phase: str, part: str) -> Path:
         """Return the folder of trained weights, in their library's own layout. Raises DataError if there is
-        none.
+        none, or it was let go.
         """
+        require_generation(self.path, generation, self.state.planned_generations)
+        require_kept(self.store, self.name, generation, phase)
         row = self.store.get(PhaseRow, generation, phase)
         name = None if row is None else row.artifacts.get(part)
         if name is None:
@@ -168,7 +172,11 @@ class Run:
         """Return CLIP_g as open_clip loads it."""
         import open_clip
 
-        name = f"local-dir:{self.artifact(generation, 'train_clip', 'clip')}"
+        from loopsim.models.gate import check_model_folder
+
+        folder = self.artifact(generation, "train_clip", "clip")
+        check_model_folder(folder)
+        name = f"local-dir:{folder}"
         model, preprocess = open_clip.create_model_from_pretrained(name)
         return OpenClip(model.eval(), preprocess, open_clip.get_tokenizer(name))
 
@@ -247,16 +255,16 @@ def start(
     """Start a loop, bring it to its end, and return the run.
 
     `config` is a preset's name, a TOML file or a Config; `overrides` change it: `generations=3`,
-    `finetune={"num_steps": 7}` or `**{"finetune.num_steps": 7}`. `listener` hears every event. Raises
-    ConfigError and the like before anything runs, RunExists if the name is taken, Interrupted after a signal,
-    with all saved.
+    `finetune={"num_steps": 7}` or `**{"finetune.num_steps": 7}`. `name` is one component of a path.
+    `listener` hears every event. Raises ConfigError and the like before anything runs, RunExists if the name
+    is taken, Interrupted after a signal, with all saved.
     """
     from loopsim.loop import run_loop
     from loopsim.runs.open import open_or_create
 
     chosen = _config(config, overrides)
     stem = "run" if isinstance(config, Config) else Path(config).stem
-    directory = Path(runs_dir) / (name or free_name(Path(runs_dir), stem))
+    directory = new_place(Path(runs_dir), name or free_name(Path(runs_dir), stem))
     with open_or_create(directory, chosen, expect="new", emit=listener) as run:
         run_loop(run)
     return Run(directory)
@@ -312,13 +320,13 @@ def sweep(
     from loopsim.core.interrupt import Interrupt
     from loopsim.studies.sweep import cell_name, run_cell
 
-    base = _config(config, overrides)
+    base, folder = _config(config, overrides), new_place(Path(runs_dir), name)
     chosen = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     cells = [(setting, _config(base, setting)) for setting in chosen]
     found = []
     with Interrupt() as interrupt:
         for setting, cell in cells:
-            directory = Path(runs_dir) / name / cell_name(setting)
+            directory = folder / cell_name(setting)
             run_cell(directory, cell, interrupt, listener)
             found.append((setting, Run(directory)))
     return found

@@ -1,6 +1,5 @@
 """Fixtures: the expensive ones are made once a session."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,7 @@ hypothesis.settings.load_profile("loopsim")
 @pytest.fixture(scope="session", autouse=True)
 def _quiet_libraries() -> None:
     silence_libraries()
-    make_reproducible(min(2, os.cpu_count() or 1))
+    make_reproducible(1)  # tests run on every core already
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import numpy as np
 from loopsim.context.context import STATE
 from loopsim.context.phase_names import base_name
 from loopsim.loop import run_loop
-from loopsim.models.base_weights import SHIPPED_WEIGHTS
 from loopsim.runs.catalog import run_state
 from loopsim.runs.open import build_run, meta_rows, open_or_create
 from loopsim.runs.resolve import read_config, resolve
@@ -103,7 +102,7 @@ def scale(resident: Callable[[], float]) -> Scale:
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "run"
         config = resolve(read_config("pocket", ["generations=10"]), Path(folder))
-        build_run(directory, meta_rows(config, directory, SHIPPED_WEIGHTS))
+        build_run(directory, meta_rows(config, directory))
         blob = np.random.default_rng(0).bytes(ROW_BYTES)
         per_generation = NUM_ROWS // 10
         with Store(directory / STATE) as store:

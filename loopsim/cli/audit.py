@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loopsim.cli.options import Json, RunsDir, print_json
+from loopsim.cli.options import Json, RunsDir, asked_config, print_json
 
 if TYPE_CHECKING:
     from loopsim.studies.generator_audit import AuditSource
@@ -43,42 +43,39 @@ def audit(
 
     Shares come with intervals; a slope above 1 exaggerates the world's stereotype.
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from loopsim.core.reproducibility import make_reproducible
     from loopsim.models.library_messages import silence_libraries
     from loopsim.report.audit import audit_as_json
     from loopsim.report.terminal.audit import print_audit
+    from loopsim.report.terminal.screen import bars, screen
     from loopsim.studies.generator_audit import audit_model, read_prompts
 
     silence_libraries()
     asked = read_prompts(prompts) if prompts is not None else None
     source = _source(model, config, generation, runs_dir)
     make_reproducible(source.config.num_threads)
-    with Progress(console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("drawing", total=None)
+    with bars() as shown:
+        task = shown.add_task("drawing", total=None)
         found = audit_model(
             source,
             asked,
             num_images=images,
-            advanced=lambda done, total: bars.update(task, completed=done, total=total),
+            advanced=lambda done, total: shown.update(task, completed=done, total=total),
         )
     if json_:
         print_json(audit_as_json(source.title, found))
     else:
-        print_audit(Console(), source.title, found)
+        print_audit(screen(), source.title, found)
 
 
 def _source(model: str | None, config: str | None, generation: int | None, runs_dir: Path) -> "AuditSource":
     """Return whose pictures are audited: a run's, a folder's, or the config's own generator's."""
     from loopsim.core.errors import ConfigError
-    from loopsim.runs.catalog import find_run, is_run
-    from loopsim.runs.resolve import read_config
+    from loopsim.runs.catalog import find_run, is_run, place_of
     from loopsim.studies.generator_audit import of_base, of_folder, of_run
 
-    asked = None if config is None else read_config(config)
-    if model is not None and any(map(is_run, (runs_dir / model, Path(model)))):
+    asked = None if config is None else asked_config(config)
+    if model is not None and is_run(place_of(runs_dir, model)):
         if asked is not None:
             raise ConfigError(
                 f"--config {config}: the run {model} is audited with its own config; leave it out"
@@ -87,7 +84,7 @@ def _source(model: str | None, config: str | None, generation: int | None, runs_
     if generation is not None:
         raise ConfigError(f"-g {generation}: only a run has generations; name one")
     if model is None:
-        return of_base(asked or read_config("pocket"), runs_dir)
+        return of_base(asked or asked_config("pocket"), runs_dir)
     if asked is not None or Path(model).exists():
         return of_folder(model, asked, runs_dir)
     return of_run(find_run(runs_dir, model), generation)  # neither: says which runs there are

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from loopsim.report.terminal.screen import Screen
 
 
 def benchmark(
@@ -19,11 +19,10 @@ def benchmark(
 
     Closed forms beside definitions, caches beside none, memory over many shards, the store at scale.
     """
-    from rich.console import Console
-
     from loopsim.core.errors import ConfigError
     from loopsim.core.reproducibility import make_reproducible
     from loopsim.models.library_messages import silence_libraries
+    from loopsim.report.terminal.screen import screen
 
     chosen = what or ["metrics"]
     for name in chosen:
@@ -32,10 +31,10 @@ def benchmark(
     silence_libraries()
     make_reproducible()
     for name in chosen:
-        BENCHMARKS[name](Console(highlight=False))
+        BENCHMARKS[name](screen())
 
 
-def _metrics(console: "Console") -> None:
+def _metrics(console: "Screen") -> None:
     from rich.table import Table
 
     from loopsim.benchmarks.metrics import (
@@ -65,7 +64,7 @@ def _metrics(console: "Console") -> None:
     )
 
 
-def _caching(console: "Console") -> None:
+def _caching(console: "Screen") -> None:
     from loopsim.benchmarks.training import caching_speed
     from loopsim.config import DeviceConfig
     from loopsim.core.device import choose_device
@@ -83,7 +82,7 @@ def _caching(console: "Console") -> None:
     )
 
 
-def _streaming(console: "Console") -> None:
+def _streaming(console: "Screen") -> None:
     from loopsim.benchmarks.training import streaming_memory
 
     found = streaming_memory()
@@ -99,7 +98,7 @@ def _streaming(console: "Console") -> None:
         )
 
 
-def _store(console: "Console") -> None:
+def _store(console: "Screen") -> None:
     import numpy as np
 
     from loopsim.benchmarks.store import NUM_ROWS, durability_cost, generation_times, scale
@@ -123,7 +122,7 @@ def _store(console: "Console") -> None:
     )
 
 
-BENCHMARKS: dict[str, Callable[["Console"], None]] = {
+BENCHMARKS: dict[str, Callable[["Screen"], None]] = {
     "metrics": _metrics,
     "caching": _caching,
     "streaming": _streaming,

@@ -31,17 +31,17 @@ def check(
 
     Counts images, captions and groups, and lists bad rows.
     """
-    from rich.console import Console
     from rich.progress import Progress, TaskID
 
     from loopsim.config import load_config
     from loopsim.data.check import check_corpus, require_good
     from loopsim.report.corpus import corpus_as_json
     from loopsim.report.terminal.corpus import print_corpus
+    from loopsim.report.terminal.screen import screen
 
     data = load_config(config, set_ or []).data
     counts = ("{task.description}", "{task.completed:,} rows")
-    with Progress(*counts, console=Console(stderr=True), transient=True) as bars:
+    with Progress(*counts, console=screen(stderr=True), transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(split: str, done: int) -> None:
@@ -54,5 +54,5 @@ def check(
     if json_:
         print_json(corpus_as_json(found))
     else:
-        print_corpus(Console(), found)
+        print_corpus(screen(), found)
     require_good(found, data.max_bad_share)

@@ -20,24 +20,23 @@ def evaluate(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Add a metric to a run, over all its generations, without training anything again."""
-    from rich.console import Console
-
     from loopsim.core.errors import ConfigError
     from loopsim.evaluation.measure import MEASURES
     from loopsim.report.summary import summarize
     from loopsim.report.terminal.drift import print_report
+    from loopsim.report.terminal.screen import marked, screen
     from loopsim.runs.catalog import find_run
     from loopsim.studies.add_metrics import add_metrics
 
     if not metric:
         raise ConfigError(f"name a --metric: {', '.join(MEASURES.names)}")
-    directory, console = find_run(runs_dir, run), Console()
+    directory, console = find_run(runs_dir, run), screen()
     names = ", ".join(metric)
     with (
         stop_tells("go on with the same command"),
         logged(log_json) as log,
-        console.status(f"measuring {names}"),
+        console.status(marked("measuring {}", names), spinner="line"),
     ):
         count, found = add_metrics(directory, metric, lic_encoder, log)
-    console.print(f"{names}: measured in {count} generations", markup=False, highlight=False)
+    console.print(f"{names}: measured in {count} generations")
     print_report(console, summarize(directory, found), everything=True)

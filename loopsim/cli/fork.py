@@ -24,17 +24,15 @@ def fork(
 
     `loopsim resume` goes on with the branch.
     """
-    from rich.console import Console
-
     from loopsim.report.terminal.runs import command
-    from loopsim.runs.catalog import find_run, free_name
+    from loopsim.report.terminal.screen import screen
+    from loopsim.runs.catalog import find_run, free_name, new_place
     from loopsim.runs.fork import fork_run
 
     directory = find_run(runs_dir, run)
-    target = runs_dir / (name or free_name(runs_dir, f"{directory.name}-fork"))
+    target = new_place(runs_dir, name or free_name(runs_dir, f"{directory.name}-fork"))
     fork_run(directory, target, at, set_ or [])
-    Console(highlight=False).print(
+    screen().print(
         f"{target}: generations 0 to {at - 1} shared; go on with: {command('resume', target)}",
-        markup=False,
         soft_wrap=True,
     )

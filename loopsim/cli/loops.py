@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loopsim.cli.options import ConfigName, LogJson, Overrides, RunsDir, logged, stop_tells
+from loopsim.cli.options import ConfigName, LogJson, Overrides, RunsDir, asked_config, logged, stop_tells
 
 if TYPE_CHECKING:
     from loopsim.config import Config
@@ -33,13 +33,13 @@ def start(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Start a feedback loop and end with its drift report."""
-    from loopsim.runs.catalog import free_name
-    from loopsim.runs.resolve import read_config
+    from loopsim.runs.catalog import free_name, new_place
 
     given = {"generations": generations, "compose.alpha": alpha, "compose.policy": policy, "seed": seed}
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
-    asked = read_config(config, [*overrides, *(set_ or [])])
-    _loop(lambda: runs_dir / (name or free_name(runs_dir, Path(config).stem)), log_json, config=asked)
+    asked = asked_config(config, [*overrides, *(set_ or [])])
+    stem = Path(config).stem
+    _loop(lambda: new_place(runs_dir, name or free_name(runs_dir, stem)), log_json, config=asked)
 
 
 def resume(
@@ -68,8 +68,6 @@ def _loop(
     """Make the run (with `config`) or open it, in the directory that rank 0 chooses; loop; show what was
     found.
     """
-    from rich.console import Console
-
     from loopsim.core.distributed import join_world
     from loopsim.core.events import to_all
     from loopsim.loop import run_loop
@@ -77,10 +75,11 @@ def _loop(
     from loopsim.report.terminal.drift import print_report
     from loopsim.report.terminal.live import LiveProgress, print_run
     from loopsim.report.terminal.runs import command, print_next_steps
+    from loopsim.report.terminal.screen import screen
     from loopsim.runs.open import open_or_create
 
     world = join_world()
-    console = Console(quiet=not world.is_main)
+    console = screen(quiet=not world.is_main)
     directory = world.broadcast(choose() if world.is_main else None)
     with (
         stop_tells(f"go on with: {command('resume', directory)}"),

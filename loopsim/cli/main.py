@@ -1,8 +1,8 @@
 """The `loopsim` command: its sub-commands, and the one place where errors become messages and exit codes."""
 
-import errno
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -18,7 +18,7 @@ from loopsim.cli.pretrain import pretrain
 from loopsim.cli.repair import gc, repair, verify
 from loopsim.cli.report import compare, report, runs, show
 from loopsim.cli.studies import calibrate, sweep, torture
-from loopsim.core.errors import LoopsimError, storage_error
+from loopsim.core.errors import LoopsimError, refused
 
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Loops": (start, resume, fork, plan),
@@ -27,8 +27,8 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Runs on disk": (verify, repair, gc),
     "This machine": (doctor, benchmark, torture, pretrain),
 }
-# What the file system may refuse anywhere, and the user can mend.
-MENDABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+# What the parser of arguments raises; typer exports only one of its kinds.
+USAGE: Any = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
     help=(
@@ -47,23 +47,40 @@ app.add_typer(data.app, name="data", rich_help_panel="This machine")
 
 def main() -> None:
     """Run the command line; a LoopsimError becomes its message on stderr and its exit code."""
+    from loopsim.report.terminal.screen import guard_streams
+
+    guard_streams()
     try:
-        app()
+        sys.exit(app(prog_name="loopsim", standalone_mode=False))
+    except typer.Abort:
+        _stop("stopped: nothing was answered", 1)
     except LoopsimError as error:
-        _stop(error)
+        _stop(str(error), error.exit_code)
     except OSError as error:
-        if error.errno not in MENDABLE:
+        told = refused(error)
+        if told is None:
             raise
-        _stop(storage_error(error, error.filename or "the run's directory", "RUN"))
+        _stop(str(told), told.exit_code)
+    except USAGE as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help itself
+            error.show()
+            sys.exit(error.exit_code)
+        place = error.ctx.command_path if error.ctx is not None else "loopsim"
+        _stop(f"{error.format_message()} See `{place} --help`.", error.exit_code)
 
 
-def _stop(error: LoopsimError) -> None:
-    from rich.console import Console
-    from rich.markup import escape
+def _stop(message: str, exit_code: int) -> None:
+    """Print a message and end. What follows its first line is indented, so that no name with a newline in it
+    passes for a message of ours.
+    """
+    from loopsim.report.terminal.screen import marked, screen
 
-    message = f"[bold red]loopsim:[/bold red] {escape(str(error))}"
-    Console(stderr=True).print(message, soft_wrap=True, highlight=False)
-    sys.exit(error.exit_code)
+    first, *more = message.split("\n")
+    console = screen(stderr=True)
+    console.print(marked("[bold red]loopsim:[/bold red] {}", first), soft_wrap=True)
+    for line in more:
+        console.print(f"  {line}", soft_wrap=True)
+    sys.exit(exit_code)
 
 
 if __name__ == "__main__":

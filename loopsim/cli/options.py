@@ -12,9 +12,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from loopsim.config import Config
     from loopsim.core.events import Listener
 
-RunsDir = Annotated[Path, typer.Option("--runs-dir", help="The folder that holds the runs.")]
+
+def _folder(runs_dir: Path) -> Path:
+    from loopsim.runs.catalog import require_folder
+
+    require_folder(runs_dir)
+    return runs_dir
+
+
+RunsDir = Annotated[
+    Path, typer.Option("--runs-dir", callback=_folder, help="The folder that holds the runs.")
+]
 RunName = Annotated[
     str | None, typer.Argument(metavar="RUN", help="A run's name or path; by default the latest one.")
 ]
@@ -38,12 +49,25 @@ def print_json(document: object) -> None:
 
 def logged(path: Path | None) -> "AbstractContextManager[Listener]":
     """Return what gives the listener for --log-json. Raises ConfigError if the file cannot be written."""
-    from rich.console import Console
-
     from loopsim.report.json_lines import logging_to
+    from loopsim.report.terminal.screen import screen
 
-    notes = Console(stderr=True)
-    return logging_to(path, lambda text: notes.print(text, style="yellow", markup=False, highlight=False))
+    notes = screen(stderr=True)
+    return logging_to(path, lambda text: notes.print(text, style="yellow"))
+
+
+def asked_config(source: str, overrides: list[str] | None = None) -> "Config":
+    """Return the config that a command names, its choices checked. Raises ConfigError.
+
+    What needs no model is found wrong before the libraries of models are imported.
+    """
+    from loopsim.config import load_config
+
+    config = load_config(source, overrides or [])
+
+    from loopsim.runs.resolve import checked
+
+    return checked(config)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from loopsim.cli.options import ConfigName, Json, Overrides, RunsDir, print_json
+from loopsim.cli.options import ConfigName, Json, Overrides, RunsDir, asked_config, print_json
 
 
 def plan(
@@ -31,7 +31,7 @@ def plan(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Say what a loop will cost before anything runs: images, steps, FLOPs, GPU hours, disk."""
-    from rich.console import Console
+    asked = asked_config(config, set_)
 
     from loopsim.core.device import choose_device
     from loopsim.costs.plan import measured_rate, rows_of, stated_rate
@@ -39,10 +39,9 @@ def plan(
     from loopsim.models.library_messages import silence_libraries
     from loopsim.report.plan import plan_as_json
     from loopsim.report.terminal.plan import print_plan
-    from loopsim.runs.resolve import read_config
+    from loopsim.report.terminal.screen import screen
 
     silence_libraries()
-    asked = read_config(config, set_ or [])
     if tflops is not None:
         name, rate = f"a device that reaches {tflops:g} TFLOP/s", tflops * 1e12
     elif device == "here":
@@ -58,4 +57,4 @@ def plan(
     if json_:
         print_json(plan_as_json(title, rows, notes))
     else:
-        print_plan(Console(), title, rows, notes)
+        print_plan(screen(), title, rows, notes)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from loopsim.report.terminal.screen import Screen
 
 
 def pretrain(
@@ -26,57 +26,64 @@ def pretrain(
     ] = 50,
 ) -> None:
     """Make the pocket preset's base weights (an hour on two cores), or check how faithful they are."""
-    from rich.console import Console
-
     from loopsim.core.reproducibility import make_reproducible
     from loopsim.models.library_messages import silence_libraries
+    from loopsim.report.terminal.screen import screen
 
     silence_libraries()
     make_reproducible()
-    console = Console(highlight=False)
+    console = screen()
     if check:
         _check(console, out, num_prompts, num_neutral)
     else:
         _make(console, out, seed)
 
 
-def _make(console: "Console", out: Path, seed: int) -> None:
-    from rich.progress import Progress, TaskID
+def _make(console: "Screen", out: Path, seed: int) -> None:
+    from rich.progress import TaskID
 
     from loopsim.pocket.pretrain import pretrain as make_weights
+    from loopsim.report.terminal.screen import bars
 
-    with Progress(console=console) as bars:
+    with bars() as shown:
         tasks: dict[str, TaskID] = {}
 
         def show_step(stage: str, done: int, total: int, loss: float) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, description=f"{stage} (loss {loss:.3f})")
+                tasks[stage] = shown.add_task(stage, total=total)
+            shown.update(tasks[stage], completed=done, description=f"{stage} (loss {loss:.3f})")
 
         for stage in make_weights(out, seed, show_step):
             console.print(f"{stage}: done")
-    console.print(f"use them with --set base_weights={out}", markup=False)
+    console.print(f"use them with --set base_weights={out}")
 
 
-def _check(console: "Console", out: Path, num_prompts: int, num_neutral: int) -> None:
-    from rich.progress import Progress
+def _check(console: "Screen", out: Path, num_prompts: int, num_neutral: int) -> None:
     from rich.table import Table
 
     from loopsim.config import Config, GenerateConfig
+    from loopsim.core.errors import DataError
     from loopsim.models.base_weights import weights_folder
     from loopsim.pocket.fidelity import check_fidelity
+    from loopsim.pocket.pretrain import STAGES
+    from loopsim.report.terminal.screen import bars
 
     folder = out if out.exists() else weights_folder(Config())
-    with Progress(console=console, transient=True) as bars:
-        task = bars.add_task("drawing", total=None)
+    missing = [stage for stage in STAGES if not (folder / stage).is_dir()]
+    if missing:
+        raise DataError(
+            f"{folder} has no {missing[0]} yet; `loopsim pretrain --out {folder}` goes on with it"
+        )
+    with bars() as shown:
+        task = shown.add_task("drawing", total=None)
         found = check_fidelity(
             folder,
             GenerateConfig(),
             num_prompts,
             num_neutral,
-            lambda done, total: bars.update(task, completed=done, total=total),
+            lambda done, total: shown.update(task, completed=done, total=total),
         )
-    console.print(f"weights: {folder}", soft_wrap=True, markup=False)
+    console.print(f"weights: {folder}", soft_wrap=True)
     for attribute, share in found.agreement.items():
         console.print(
             f"of {num_prompts} prompts that state everything, the {attribute} drawn is the one asked for: "

@@ -18,27 +18,25 @@ def report(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Show how far each metric has drifted since generation 0."""
-    from rich.console import Console
-
     from loopsim.report.summary import summarize
     from loopsim.report.terminal.drift import print_report
+    from loopsim.report.terminal.screen import screen
     from loopsim.runs.catalog import find_run
 
     summary = summarize(find_run(runs_dir, run), metric or ())
     if json_:
         print_json(summary.as_json())
     else:
-        print_report(Console(), summary, everything=bool(metric))
+        print_report(screen(), summary, everything=bool(metric))
 
 
 def runs(runs_dir: RunsDir = Path("runs")) -> None:
     """List the runs with their state."""
-    from rich.console import Console
-
     from loopsim.report.terminal.runs import print_runs
+    from loopsim.report.terminal.screen import screen
     from loopsim.runs.catalog import list_runs
 
-    print_runs(Console(), list_runs(runs_dir), runs_dir)
+    print_runs(screen(), list_runs(runs_dir), runs_dir)
 
 
 def show(
@@ -55,20 +53,21 @@ def show(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Draw a contact sheet of a generation's samples with captions and lineage."""
-    from rich.console import Console
-
-    from loopsim.report.contact_sheet import draw_sheet, load_sheet_samples
+    from loopsim.core.errors import ConfigError
+    from loopsim.report.contact_sheet import draw_sheet, load_sheet_samples, save_sheet
     from loopsim.report.summary import summarize
+    from loopsim.report.terminal.screen import screen
     from loopsim.runs.catalog import find_run
 
+    if output is not None and (output.is_dir() or not output.parent.is_dir()):
+        problem = "is a folder" if output.is_dir() else f"there is no folder {output.parent}"
+        raise ConfigError(f"-o {output}: {problem}; name a file in a folder that exists")
     directory = find_run(runs_dir, run)
     samples = load_sheet_samples(directory, generation, num_samples)
     path = output or Path(f"{directory.name}-g{generation}.png")
     sheet = draw_sheet(samples, directory.name, generation, summarize(directory).attribution)
-    sheet.save(path, format="PNG")
-    Console().print(
-        f"{len(samples)} samples of generation {generation}: {path}", markup=False, highlight=False
-    )
+    save_sheet(sheet, path)
+    screen().print(f"{len(samples)} samples of generation {generation}: {path}", soft_wrap=True)
 
 
 def compare(
@@ -80,11 +79,10 @@ def compare(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Show where runs part: in their configs, in a phase, and in what they measured."""
-    from rich.console import Console
-
     from loopsim.core.errors import ConfigError
     from loopsim.report.compare import compare_runs, comparison_as_json
     from loopsim.report.terminal.compare import print_comparison
+    from loopsim.report.terminal.screen import screen
     from loopsim.runs.catalog import find_run
 
     if len(runs) < 2:
@@ -93,4 +91,4 @@ def compare(
     if json_:
         print_json(comparison_as_json(found))
     else:
-        print_comparison(Console(), found, everything=everything)
+        print_comparison(screen(), found, everything=everything)

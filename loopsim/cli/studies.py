@@ -5,11 +5,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loopsim.cli.options import ConfigName, Json, LogJson, Overrides, RunsDir, logged, print_json, stop_tells
+from loopsim.cli.options import (
+    ConfigName,
+    Json,
+    LogJson,
+    Overrides,
+    RunsDir,
+    asked_config,
+    logged,
+    print_json,
+    stop_tells,
+)
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from loopsim.report.terminal.screen import Screen
     from loopsim.studies.calibration import Calibration
 
 
@@ -32,19 +41,19 @@ def sweep(
 
     The loops are ordinary runs; what is finished is not done again.
     """
-    from rich.console import Console
-
     from loopsim.core.events import to_all
     from loopsim.core.interrupt import Interrupt
     from loopsim.report.seeds import drift_rows, seeds_as_json
     from loopsim.report.summary import summarize
     from loopsim.report.terminal.live import LiveProgress
+    from loopsim.report.terminal.screen import screen
     from loopsim.report.terminal.seeds import print_seeds
+    from loopsim.runs.catalog import new_place
     from loopsim.studies.sweep import by_setting, cells_of, parse_axis, run_sweep
 
     axes = dict(parse_axis(axis) for axis in grid or ["seed=[0, 1, 2]"])
-    cells, folder = cells_of(config, axes, set_ or []), runs_dir / name
-    notes = Console(stderr=True, highlight=False)
+    cells, folder = cells_of(config, axes, set_ or []), new_place(runs_dir, name)
+    notes = screen(stderr=True)
     with (
         stop_tells("go on with the same command"),
         logged(log_json) as log,
@@ -56,7 +65,7 @@ def sweep(
             cells,
             interrupt,
             to_all(live, log),
-            lambda cell: notes.print(f"{folder / cell.name}: finished", markup=False, soft_wrap=True),
+            lambda cell: notes.print(f"{folder / cell.name}: finished", soft_wrap=True),
         )
     settings = [
         (setting, drift_rows([summarize(folder / cell.name) for cell in mine]))
@@ -67,7 +76,7 @@ def sweep(
         return
     for setting, rows in settings:
         title = ", ".join(f"{key} = {value}" for key, value in setting.items()) or config
-        print_seeds(Console(), title, rows)
+        print_seeds(screen(), title, rows)
 
 
 def calibrate(
@@ -89,24 +98,23 @@ def calibrate(
     """Check the verdicts: how many are false where nothing drifts, how many planted shifts are found."""
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.progress import Progress
-
     from loopsim.core.interrupt import Interrupt
+    from loopsim.report.terminal.screen import bars, screen
+    from loopsim.runs.catalog import new_place
     from loopsim.studies.calibration import calibrate as run_controls
     from loopsim.studies.calibration import control_configs
 
     with (
         stop_tells("go on with the same command"),
         Interrupt() as interrupt,
-        Progress(console=Console(stderr=True), transient=True) as bars,
+        bars() as shown,
     ):
-        task = bars.add_task("loops", total=None)
+        task = shown.add_task("loops", total=None)
         found = run_controls(
-            runs_dir / name,
+            new_place(runs_dir, name),
             control_configs(loops, model_loops),
             interrupt,
-            lambda run, done, total: bars.update(task, description=run, completed=done, total=total),
+            lambda run, done, total: shown.update(task, description=run, completed=done, total=total),
         )
     if json_:
         print_json(
@@ -116,10 +124,10 @@ def calibrate(
             }
         )
     else:
-        _print_calibration(Console(), found)
+        _print_calibration(screen(), found)
 
 
-def _print_calibration(console: "Console", found: "Calibration") -> None:
+def _print_calibration(console: "Screen", found: "Calibration") -> None:
     from rich.table import Table
 
     null, planted = (Table(box=None, pad_edge=False) for _ in range(2))
@@ -150,23 +158,26 @@ def torture(
     seed: Annotated[int, typer.Option(help="Of the random instants.")] = 0,
     set_: Overrides = None,
     name: Annotated[
-        str, typer.Option(help="The folder in --runs-dir for the loops; it is emptied first.")
+        str,
+        typer.Option(help="The folder in --runs-dir for the loops; one of an earlier test is emptied first."),
     ] = "torture",
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Kill loops at random instants, resume them, and compare their digests with an undisturbed one's."""
+    asked = asked_config(config, set_)
+
     from collections import Counter
 
-    from rich.console import Console
     from rich.table import Table
 
     from loopsim.core.errors import CorruptRun
-    from loopsim.runs.resolve import read_config
+    from loopsim.report.terminal.screen import screen
+    from loopsim.runs.catalog import new_place
     from loopsim.studies.crash_test import crash_test
 
-    asked, notes = read_config(config, set_ or []), Console(stderr=True, highlight=False)
-    found = crash_test(runs_dir / name, asked, kills, seed, lambda text: notes.print(text, markup=False))
-    console = Console(highlight=False)
+    notes = screen(stderr=True)
+    found = crash_test(new_place(runs_dir, name), asked, kills, seed, notes.print)
+    console = screen()
     title = f"{found.num_kills} kills of {config}"
     table = Table("killed in", "times", box=None, title=title, title_justify="left")
     for place, count in sorted(Counter(place for r in found.rounds for place in r.kills).items()):

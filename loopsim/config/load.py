@@ -1,6 +1,7 @@
 """Reading a configuration: presets, TOML files, overrides, and errors that name the key and the way out."""
 
 import difflib
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -109,12 +110,14 @@ def _copied(tree: Any) -> Any:
 
 def _read_toml(source: str) -> dict[str, Any]:
     path = Path(source)
-    if not path.is_file():
+    if not os.path.isfile(path):
         near = difflib.get_close_matches(source, PRESETS, 1)
         hint = f"; did you mean the preset {near[0]!r}?" if near else f"; presets: {', '.join(PRESETS)}"
         raise ConfigError(f"{source}: no such config file{hint}")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows begin with a BOM
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 

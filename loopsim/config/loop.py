@@ -19,6 +19,8 @@ from loopsim.config.models import (
     GeneratorConfig,
 )
 
+MAX_GENERATIONS = 10_000  # each is planned, listed and summed up again at every opening
+
 
 @final
 class ComposeConfig(Section):
@@ -100,7 +102,7 @@ class Config(Section):
     """
 
     seed: Count = 0
-    generations: Count = 5
+    generations: Annotated[int, Field(ge=0, le=MAX_GENERATIONS)] = 5
     num_threads: PositiveInt | None = None
     checkpoint_seconds: PositiveFloat = 30.0
     base_weights: str | None = None

@@ -26,7 +26,8 @@ from loopsim.core.interrupt import Interrupt
 from loopsim.data.corpus import Corpus
 from loopsim.interventions.base import Intervention, Place
 from loopsim.store import artifacts
-from loopsim.store.rows import PhaseRow, ReleasedRow, Row
+from loopsim.store.row import Row
+from loopsim.store.rows import PhaseRow, ReleasedRow
 from loopsim.store.store import Store
 
 T = TypeVar("T")
@@ -81,6 +82,7 @@ class PhaseContext:
     def scratch(self) -> Path:
         """Return a folder for files that nobody misses: it is emptied when the run is opened."""
         folder = self.directory / SCRATCH
+        artifacts.require_own(folder)
         folder.mkdir(exist_ok=True)
         return folder
 

@@ -9,20 +9,19 @@ from loopsim.context.context import PhaseContext
 from loopsim.context.phase_names import PhaseKey
 from loopsim.core.events import Fact
 from loopsim.interventions.base import Place
-from loopsim.store.rows import Row
+from loopsim.store.row import Row
+from loopsim.store.rows import Seal
 
 
 @final
 @dataclass(frozen=True)
 class Outputs:
-    """What a phase leaves: rows, artifacts by name (the folder's hash), facts for people; commit a seal (row
-    count, hash).
-    """
+    """What a phase leaves: rows, artifacts by name (the folder's hash), facts for people; commit a seal."""
 
     rows: Sequence[Row] = ()
     artifacts: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Fact] = field(default_factory=dict)
-    seal: tuple[int, str] | None = None
+    seal: Seal | None = None
 
 
 @final

@@ -24,11 +24,6 @@ def encode_picture(image: np.ndarray, format_: Literal["png", "jpeg"] = "png") -
     return buffer.getvalue()
 
 
-def decode_picture(data: bytes) -> np.ndarray:
-    """Return an encoded picture as uint8 RGB [h, w, 3]."""
-    return np.array(Image.open(io.BytesIO(data), formats=("PNG", "JPEG")).convert("RGB"))
-
-
 def read_records(corpus: Corpus, records: Sequence[Record], size: int = BATCH) -> Iterator[Tensor]:
     """Yield the records' pictures in order, in batches uint8 [k, h, w, 3]."""
     for start in range(0, len(records), size):

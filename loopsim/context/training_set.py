@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from loopsim.context.pictures import BATCH, decode_picture
+from loopsim.context.pictures import BATCH
 from loopsim.core.rng import numpy_generator
 from loopsim.data.corpus import Corpus, Record
+from loopsim.data.images import decode_picture
 from loopsim.store.rows import CurationRow, DatasetRow, SampleRow
 from loopsim.store.store import Store
 

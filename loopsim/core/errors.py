@@ -106,3 +106,19 @@ def storage_error(error: Exception, path: object, run: str) -> LoopsimError:
     if number == errno.ENOENT or "No such file" in text or "os error 2)" in text:
         return RunVanished(f"{path} has vanished while the run was open; bring the folder back, {way}")
     return StorageFailed(f"{path}: writing failed ({text}); see to the disk, {way}")
+
+
+def refused(error: OSError) -> LoopsimError | None:
+    """Return what an error of the file system that nobody expected means to the user; None if it is none that
+    a user can mend.
+    """
+    place = error.filename if error.filename is not None else "the run's directory"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO):
+        return storage_error(error, place, "RUN")
+    ways = {
+        errno.ENAMETOOLONG: "its name is too long for the file system; choose a shorter one",
+        errno.ENOTDIR: "a part of this path is a file where a folder is needed; choose another path",
+        errno.EISDIR: "it is a folder where a file is needed; choose another path",
+        errno.ELOOP: "its links lead round in a circle; choose another path",
+    }
+    return ConfigError(f"{place}: {ways[error.errno]}") if error.errno in ways else None

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from loopsim.config import Config
-from loopsim.core.device import choose_device, largest_batch
+from loopsim.core.device import Device, largest_batch
 from loopsim.models.diffusion.finetuning import make_trainable
 from loopsim.models.diffusion.loading import load_diffusion
 from loopsim.models.diffusion.objectives import objective_of
@@ -15,11 +15,10 @@ _PROMPT = "a photo of a person"
 MAX_BATCH = 256
 
 
-def drawing_batch(config: Config, weights: Path) -> int:
+def drawing_batch(config: Config, weights: Path, device: Device) -> int:
     """Return how many pictures are drawn at a time, `weights` being the folder of shipped parts; the run
     keeps it.
     """
-    device = choose_device(config.device)
     model = for_sampling(load_diffusion(config.generator, weights / "generator", device))
     size = config.data.image_size
 
@@ -31,11 +30,11 @@ def drawing_batch(config: Config, weights: Path) -> int:
     return largest_batch(draw, device, MAX_BATCH)
 
 
-def finetuning_batch(config: Config, weights: Path) -> int:
+def finetuning_batch(config: Config, weights: Path, device: Device) -> int:
     """Return how many pictures pass through the denoiser at a time while it is fine-tuned; the run
     keeps it.
     """
-    device, settings = choose_device(config.device), config.finetune
+    settings = config.finetune
     model = load_diffusion(config.generator, weights / "generator", device)
     make_trainable(model, settings.method, settings.rank, None, settings.lora_targets)
     if settings.gradient_checkpointing:

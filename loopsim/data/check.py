@@ -1,16 +1,19 @@
 """Checking a corpus against its frozen manifest."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from loopsim.config import SPLITS, DataConfig
+from loopsim.config import SPLITS, DataConfig, Split
 from loopsim.core.errors import ConfigError, DataError, RunMismatch
+from loopsim.core.text import printable
 from loopsim.data.corpora import check_data
 from loopsim.data.manifest import Manifest
+from loopsim.data.paths import is_file
 from loopsim.data.reading import Report
-from loopsim.data.survey import manifest_path, survey
+from loopsim.data.survey import manifest_path, read_through, write_manifest
 
 
 @final
@@ -54,48 +57,44 @@ def check_corpus(
             f'data.corpus = "{config.corpus}" has no files to check; set corpus = "files" and [data.train]'
         )
     path = manifest_path(config, runs_dir)
-    fresh = path.with_name(f"{path.name}.new")
-    manifest = survey(config, fresh, report)
-    try:
-        frozen = None
-        if path.is_file():
-            before = Manifest(path)
-            frozen = before.hash
-            before.close()
-        if frozen is not None and frozen != manifest.hash and not replace:
-            raise RunMismatch(
-                f"the corpus is not what {path} froze (hash {frozen}, now {manifest.hash}): runs that began "
-                "with it would see other pictures. "
-                "Restore the files, or freeze the new state with --replace"
-            )
-        state = "frozen now" if frozen is None else "as frozen" if frozen == manifest.hash else "replaced"
-        splits = []
-        for split in SPLITS:
-            tally = manifest.tally(split)
-            if tally.num_items or tally.num_bad or tally.num_absent:
-                bad = [(row.where, row.reason) for row in manifest.bad_rows(split, num_rows)]
-                splits.append(
-                    SplitSummary(
-                        split,
-                        tally.num_items,
-                        tally.num_captions,
-                        tally.num_bad,
-                        tally.num_absent,
-                        tally.groups,
-                        bad,
-                    )
-                )
-        summary = CorpusSummary(str(path), manifest.hash, state, splits)
-        if state == "as frozen":
-            fresh.unlink()
-        else:
-            fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
-    finally:
-        manifest.close()
-    return summary
+    found: list[CorpusSummary] = []
+
+    def make(place: Path) -> None:
+        read_through(config, place, report)
+        with closing(Manifest(place)) as manifest:
+            state = _state(path, manifest.hash, replace=replace)
+            splits = [_summary(manifest, split, num_rows) for split in SPLITS]
+            seen = [split for split in splits if split.num_images or split.num_bad or split.num_absent]
+            found.append(CorpusSummary(str(path), manifest.hash, state, seen))
+
+    # Also where it is as frozen: its pictures may lie elsewhere by now.
+    write_manifest(path, make)
+    return found[0]
+
+
+def _state(path: Path, found: str, *, replace: bool) -> str:
+    """Return how a corpus of that hash stands to the frozen manifest. Raises RunMismatch."""
+    if not is_file(path):
+        return "frozen now"
+    before = Manifest(path)
+    before.close()
+    if before.hash == found:
+        return "as frozen"
+    if not replace:
+        raise RunMismatch(
+            f"the corpus is not what {path} froze (hash {printable(before.hash[:40])}, now {found}): runs "
+            "that began with it would see other pictures. "
+            "Restore the files, or freeze the new state with --replace"
+        )
+    return "replaced"
+
+
+def _summary(manifest: Manifest, split: Split, num_rows: int) -> SplitSummary:
+    tally = manifest.tally(split)
+    bad = [(row.where, row.reason) for row in manifest.bad_rows(split, num_rows)]
+    return SplitSummary(
+        split, tally.num_items, tally.num_captions, tally.num_bad, tally.num_absent, tally.groups, bad
+    )
 
 
 def require_good(summary: CorpusSummary, limit: float) -> None:

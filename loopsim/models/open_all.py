@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from loopsim.config import SHIPPED, CaptionerConfig, ClassifierConfig, ClipConfig, Config, EncoderConfig
-from loopsim.core.device import Device, choose_device
+from loopsim.core.device import Device
 from loopsim.models.captioners import CAPTIONERS, base_captioner
 from loopsim.models.classifiers import CLASSIFIERS, open_classifier
 from loopsim.models.classifiers.people_detector import load_detector
@@ -14,12 +14,11 @@ from loopsim.models.clip import Clip, base_clip, frozen_clip
 from loopsim.models.diffusion.loading import load_diffusion
 
 
-def require_models(config: Config, weights: Path) -> None:
+def require_models(config: Config, weights: Path, device: Device) -> None:
     """Open every base model that a config names once, except shipped ones; ids of the hub are fetched.
 
     Raises DataError or ConfigError as the loaders do.
     """
-    device = choose_device(config.device)
     _require_trained(config.clip, config.captioner, weights, device)
     _require_pinned(config.encoder, config.classifier, weights, device)
     if config.generator.checkpoint != SHIPPED and config.generate.generator == "diffusion":

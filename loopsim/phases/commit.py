@@ -2,11 +2,12 @@
 
 from loopsim.context.context import PhaseContext
 from loopsim.context.phase import Outputs
+from loopsim.store.seals import seal_of
 
 
 def commit(context: PhaseContext) -> Outputs:
-    """Store the number of rows and one hash over all of the generation's rows, so that `verify` can say which
-    generation was changed.
+    """Store how many rows of each table the generation has and one hash over them and the seal before, so
+    that `verify` can say which generation was changed.
     """
-    count, seal = context.read(lambda store: store.seal(context.generation))
-    return Outputs(facts={"num_rows": count}, seal=(count, seal))
+    seal = context.read(lambda store: seal_of(store, context.generation))
+    return Outputs(facts={"num_rows": seal.num_rows}, seal=seal)

@@ -9,22 +9,24 @@ from torch import Tensor
 
 from loopsim.context.context import PhaseContext
 from loopsim.context.phase import Outputs
-from loopsim.context.pictures import BATCH, decode_picture
+from loopsim.context.pictures import BATCH
 from loopsim.context.sampling import draw_missing, open_generator
 from loopsim.core.events import Fact, MetricMeasured
+from loopsim.data.images import decode_picture
 from loopsim.evaluation.audit_prompts import AuditPrompt
 from loopsim.evaluation.evaluation import Evaluation
 from loopsim.evaluation.measure import MEASURES, Result, measure_all
 from loopsim.metrics.estimate import OVERALL
+from loopsim.store.row import Row
 from loopsim.store.rows import (
     AddedItemsRow,
     AddedMetricRow,
+    AddedReplicateRow,
     AuditRow,
     ItemsRow,
     MetricRow,
     ReplicateAuditRow,
     ReplicateRow,
-    Row,
 )
 
 
@@ -114,11 +116,12 @@ def metric_rows(generation: int, results: Iterable[Result], *, added: bool = Fal
         yield items(generation, r.metric, scores.shape, scores.tobytes())
 
 
-def replicate_rows(replicate: int, results: Iterable[Result]) -> Iterator[Row]:
-    """Yield a row per metric and group of what a replicate's models show."""
+def replicate_rows(replicate: int, results: Iterable[Result], *, added: bool = False) -> Iterator[Row]:
+    """Yield a row per metric and group of what a replicate's models show; `added` after the seal."""
+    estimate = AddedReplicateRow if added else ReplicateRow
     for r in results:
         for group in r.estimates if r.has_model else ():
-            yield ReplicateRow(replicate=replicate, **_estimate(r, group))
+            yield estimate(replicate=replicate, **_estimate(r, group))
 
 
 def _estimate(r: Result, group: str) -> _Shared:

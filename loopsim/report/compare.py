@@ -48,7 +48,7 @@ def compare_runs(directories: Sequence[Path]) -> Comparison:
 def _results(store: Store) -> dict[PhaseKey, str]:
     """Return what each finished phase of the loop itself left, in one text: its artifacts, facts and seal."""
     return {
-        (row.generation, row.phase): repr((row.artifacts, row.facts, row.num_sealed, row.seal))
+        (row.generation, row.phase): repr((row.artifacts, row.facts, row.seal))
         for row in store.scan(PhaseRow)
         if row.phase in PHASE_NAMES
     }

@@ -1,6 +1,5 @@
 """A contact sheet: a generation's samples with their captions and lineage, as one picture."""
 
-import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +8,13 @@ from typing import final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from loopsim.core.errors import CorruptRun, RunNotFound
-from loopsim.report.safe_text import printable
-from loopsim.runs.catalog import STATE
-from loopsim.store.rows import CurationRow, SampleRow
+from loopsim.core.errors import ConfigError, CorruptRun, RunNotFound
+from loopsim.core.files import write_atomically
+from loopsim.core.text import printable
+from loopsim.data.images import decode_picture
+from loopsim.runs.catalog import STATE, require_generation
+from loopsim.runs.stored_config import config_of_tree
+from loopsim.store.rows import ConfigRow, CurationRow, SampleRow
 from loopsim.store.store import Store
 
 PICTURE, LINE, MARGIN, CHARACTERS = 128, 13, 10, 24
@@ -35,6 +37,10 @@ def load_sheet_samples(directory: Path, generation: int, limit: int) -> list[She
     never has).
     """
     with Store(directory / STATE, readonly=True) as store:
+        config = store.get(ConfigRow)
+        if config is not None:
+            planned = config_of_tree(config.tree, directory).generations
+            require_generation(directory, generation, planned)
         keys = store.keys(CurationRow, generation)
         if not keys:
             what = "generation 0 is real data only" if generation == 0 else "it has not been drawn yet"
@@ -60,7 +66,7 @@ def draw_sheet(
     curation dropped.
     """
     num_kept = sum(item.curation.kept for item in samples)
-    title = f"{run}, generation {generation}: {len(samples)} samples, {num_kept} kept"
+    title = f"{printable(run)}, generation {generation}: {len(samples)} samples, {num_kept} kept"
     legend = [
         "red frame: dropped by curation",
         *(["blue: the prompt"] if any(map(_is_rewritten, samples)) else []),
@@ -81,12 +87,20 @@ def draw_sheet(
         for line_number, (line, colour) in enumerate(text):
             pen.text((left, top + PICTURE + 3 + line_number * LINE), line, fill=colour, font=font)
     if footer:
-        pen.text((MARGIN, sheet.height - 14), footer, fill=GREY, font=font)
+        pen.text((MARGIN, sheet.height - 14), printable(footer), fill=GREY, font=font)
     return sheet
 
 
+def save_sheet(sheet: Image.Image, path: Path) -> None:
+    """Write a sheet as a PNG file, whole or not at all. Raises ConfigError if that cannot be."""
+    try:
+        write_atomically(path, lambda place: sheet.save(place, format="PNG"))
+    except OSError as error:
+        raise ConfigError(f"-o {path}: cannot be written ({error.strerror}); name another file") from error
+
+
 def _enlarged(picture: bytes) -> Image.Image:
-    original = Image.open(io.BytesIO(picture)).convert("RGB")
+    original = Image.fromarray(decode_picture(picture))
     smoothing = Image.Resampling.NEAREST if original.width <= PICTURE else Image.Resampling.LANCZOS
     return original.resize((PICTURE, PICTURE), smoothing)
 
@@ -104,7 +118,7 @@ def _lines(item: SheetSample) -> list[Line]:
         lines += [(line, BLUE) for line in _wrapped(read)]
     return [
         *lines,
-        (f"#{sample.index} {sample.origin} by {sample.model[:6]}", GREY),
+        (printable(f"#{sample.index} {sample.origin} by {sample.model[:6]}"), GREY),
         (f"{'kept' if curation.kept else 'dropped'}, CLIP {curation.clip_score:.3f}", GREY),
     ]
 

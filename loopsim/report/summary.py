@@ -13,7 +13,15 @@ from loopsim.core.errors import ConfigError
 from loopsim.data.corpora import CORPORA
 from loopsim.metrics.drift import Drift, drift, with_verdicts
 from loopsim.runs.catalog import STATE
-from loopsim.store.rows import AddedMetricRow, ConfigRow, EstimateRow, MeasuredRow, MetricRow, ReplicateRow
+from loopsim.store.rows import (
+    AddedMetricRow,
+    AddedReplicateRow,
+    ConfigRow,
+    EstimateRow,
+    MeasuredRow,
+    MetricRow,
+    ReplicateRow,
+)
 from loopsim.store.store import Store
 
 METHOD = (
@@ -81,7 +89,10 @@ def summarize(directory: Path, metrics: Sequence[str] = ()) -> Summary:
     """
     with Store(directory / STATE, readonly=True) as store:
         measured: list[MeasuredRow] = [*store.scan(MetricRow), *store.scan(AddedMetricRow)]
-        retrained = list(store.scan(ReplicateRow))
+        retrained: list[ReplicateRow | AddedReplicateRow] = [
+            *store.scan(ReplicateRow),
+            *store.scan(AddedReplicateRow),
+        ]
         config = store.get(ConfigRow)
     measured.sort(key=lambda row: row.generation)
     drifts = list(_drifts(measured, retrained))
@@ -97,7 +108,9 @@ def summarize(directory: Path, metrics: Sequence[str] = ()) -> Summary:
     return Summary(directory.name, generations, measured, drifts, attribution)
 
 
-def _drifts(measured: Sequence[MeasuredRow], retrained: Sequence[ReplicateRow]) -> Iterator[DriftRow]:
+def _drifts(
+    measured: Sequence[MeasuredRow], retrained: Sequence[ReplicateRow | AddedReplicateRow]
+) -> Iterator[DriftRow]:
     """Yield the drift of every row from its baseline: the loop's own first models, and those that were
     trained again with other seeds.
     """

@@ -1,15 +1,19 @@
 """Which runs there are, and where each stands. Reads the stores only."""
 
+import difflib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
 from loopsim.context.phase_names import all_phases
-from loopsim.core.errors import LoopsimError, RunNotFound
-from loopsim.store.rows import ConfigRow, PhaseRow, SampleRow
+from loopsim.core.errors import ConfigError, LoopsimError, RunNotFound
+from loopsim.runs.stored_config import stored_config
+from loopsim.store.rows import PhaseRow, SampleRow
 from loopsim.store.store import Store
 
 STATE = "state.lmdb"
+MAX_NAME_BYTES = 200  # file systems take 255, and temporary names are longer
 
 
 @final
@@ -32,11 +36,11 @@ class RunState:
 
 
 def run_state(directory: Path) -> RunState:
-    """Return where a run stands. Raises RunNotFound if the directory is not a run."""
+    """Return where a run stands. Raises RunNotFound if the directory is no run, CorruptRun if its config is
+    none.
+    """
     with Store(directory / STATE, readonly=True) as store:
-        config = store.get(ConfigRow)
-        if config is None:
-            raise RunNotFound(f"{directory}: not a loopsim run (its store has no config)")
+        config = stored_config(store, directory)
         done, num_samples = set(), 0
         for row in store.scan(PhaseRow):
             done.add((row.generation, row.phase))
@@ -44,7 +48,7 @@ def run_state(directory: Path) -> RunState:
             num_samples += drawn if isinstance(drawn, int) else 0
         # Finished generations say how many they drew; only the one under way is counted.
         num_samples += store.count(SampleRow, 1 + sum(name == "generate" for _, name in done))
-    planned, replicates = config.tree["generations"], config.tree["evaluate"]["num_replicates"]
+    planned, replicates = config.generations, config.evaluate.num_replicates
     todo = [place for place in all_phases(planned, replicates) if place not in done]
     return RunState(
         directory.name,
@@ -58,7 +62,10 @@ def run_state(directory: Path) -> RunState:
 
 
 def list_runs(runs_dir: Path) -> list[RunState]:
-    """Return every run in a folder, the latest first; what is not a run is passed over."""
+    """Return every run in a folder, the latest first; what is not a run is passed over. Raises ConfigError if
+    it is no folder.
+    """
+    require_folder(runs_dir)
     if not runs_dir.is_dir():
         return []
     found = [path for path in runs_dir.iterdir() if is_run(path) and not path.name.startswith(".")]
@@ -67,7 +74,7 @@ def list_runs(runs_dir: Path) -> list[RunState]:
 
 def is_run(directory: Path) -> bool:
     """Return whether a folder holds a run's store."""
-    return (directory / STATE / "data.mdb").is_file()
+    return os.path.isfile(directory / STATE / "data.mdb")
 
 
 def _state_or_damage(directory: Path) -> RunState:
@@ -80,28 +87,86 @@ def _state_or_damage(directory: Path) -> RunState:
 
 
 def find_run(runs_dir: Path, name: str | None, *, unfinished: bool = False) -> Path:
-    """Return a run's directory by name or path; without a name the latest (unfinished) one. Raises
-    RunNotFound.
+    """Return a run's directory: a path (anything with a separator) as it is given, a plain name in
+    `runs_dir`; without a name the latest (unfinished) one. Raises RunNotFound, ConfigError if `runs_dir` is a
+    file.
     """
-    if name is not None:
-        for candidate in (runs_dir / name, Path(name)):
-            if is_run(candidate):
-                return candidate
-        known = ", ".join(state.name for state in list_runs(runs_dir)[:5])
-        where = Path(name) if Path(name).exists() else runs_dir / name
-        problem = "is not a loopsim run" if where.exists() else "does not exist"
-        hint = f"; runs in {runs_dir}: {known}" if known else "; begin one with `loopsim start`"
-        raise RunNotFound(f"run {where} {problem}{hint}")
-    states = [state for state in list_runs(runs_dir) if not (unfinished and state.finished)]
-    if not states:
-        kind = "unfinished " if unfinished else ""
-        raise RunNotFound(f"no {kind}run in {runs_dir}; begin one with `loopsim start`")
-    return states[0].directory
+    if name is None:
+        states = [state for state in list_runs(runs_dir) if not (unfinished and state.finished)]
+        if not states:
+            kind = "unfinished " if unfinished else ""
+            raise RunNotFound(f"no {kind}run in {runs_dir}; begin one with `loopsim start`")
+        return states[0].directory
+    directory = place_of(runs_dir, name)
+    if is_run(directory):
+        return directory
+    problem = "is not a loopsim run" if os.path.lexists(directory) else "does not exist"
+    raise RunNotFound(f"run {directory} {problem}; {_hint(runs_dir, name)}")
+
+
+def place_of(runs_dir: Path, name: str) -> Path:
+    """Return where a run of that name or path is, be it there or not."""
+    is_path = name in (os.curdir, os.pardir) or os.sep in name
+    return Path(name) if is_path else runs_dir / name
+
+
+def _hint(runs_dir: Path, name: str) -> str:
+    if os.sep not in name and is_run(Path(name)):
+        return f"there is one in this folder: write ./{name}"
+    if runs_dir.is_dir():
+        known = [path.name for path in runs_dir.iterdir() if is_run(path)]
+        near = difflib.get_close_matches(name, known, 1)
+        if near:
+            return f"did you mean {near[0]}?"
+        if known:
+            return f"runs in {runs_dir}: {', '.join(sorted(known)[:5])}"
+    return "begin one with `loopsim start`"
+
+
+def require_folder(runs_dir: Path) -> None:
+    """Raise ConfigError if what shall hold runs is no folder. It need not be there yet."""
+    try:
+        is_other = runs_dir.exists() and not runs_dir.is_dir()
+    except OSError as error:
+        raise ConfigError(f"--runs-dir {runs_dir}: {error.strerror}; name a folder") from error
+    if is_other:
+        raise ConfigError(f"--runs-dir {runs_dir} is a file; name the folder that holds the runs")
+
+
+def new_place(runs_dir: Path, name: str) -> Path:
+    """Return where a new run (or a folder of runs) of that name goes: one component, directly in `runs_dir`.
+
+    Raises ConfigError for a name that would lead elsewhere, or that a file system or a command line cannot
+    take.
+    """
+    require_folder(runs_dir)
+    size = len(os.fsencode(name))
+    if not name or name in (os.curdir, os.pardir) or os.sep in name:
+        problem = "is not one name"
+    elif name.startswith((".", "-")):
+        problem = f"begins with {name[0]!r}"
+    elif not name.isprintable():
+        problem = "has characters that cannot be shown"
+    elif size > MAX_NAME_BYTES:
+        problem = f"has {size} bytes, more than {MAX_NAME_BYTES}"
+    else:
+        return runs_dir / name
+    raise ConfigError(
+        f"--name {name!r} {problem}; write one name of letters, digits, '-', '_' or '.', and choose the "
+        "folder with --runs-dir"
+    )
 
 
 def free_name(runs_dir: Path, stem: str) -> str:
-    """Return the first name `stem`-1, `stem`-2, … that no run has."""
+    """Return the first name `stem`-1, `stem`-2, … that nothing in the folder has."""
+    require_folder(runs_dir)
     number = 1
-    while (runs_dir / f"{stem}-{number}").exists():
+    while os.path.lexists(runs_dir / f"{stem}-{number}"):
         number += 1
     return f"{stem}-{number}"
+
+
+def require_generation(directory: Path, generation: int, planned: int) -> None:
+    """Raise RunNotFound unless a run of `planned` generations has, or will have, that one."""
+    if not 0 <= generation <= planned:
+        raise RunNotFound(f"run {directory.name} has no generation {generation}; it has 0 to {planned}")

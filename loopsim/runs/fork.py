@@ -10,23 +10,23 @@ from pathlib import Path
 from loopsim.config import Config, Section, override_config
 from loopsim.context.context import ARTIFACTS, STATE
 from loopsim.core.errors import ConfigError, RunExists, RunMismatch
-from loopsim.models.base_weights import weights_folder
 from loopsim.runs.open import meta_rows, new_directory
 from loopsim.runs.resolve import resolve
 from loopsim.runs.stored_config import stored_config, tree_of_config
+from loopsim.store.artifacts import locate
 from loopsim.store.integrity import finished_phases, released_phases
 from loopsim.store.keys import Key
+from loopsim.store.row import MetaRow, Row
 from loopsim.store.rows import (
+    AddedReplicateRow,
     AttemptRow,
     BaseWeightsRow,
     CheckpointRow,
-    MetaRow,
     PastEntry,
     PastRow,
     PhaseRow,
     ReplicateAuditRow,
     ReplicateRow,
-    Row,
 )
 from loopsim.store.store import Store
 
@@ -45,8 +45,6 @@ def fork_run(source: Path, target: Path, at: int, overrides: Iterable[str]) -> N
     Artifacts are hard links where the file system has them. Raises RunMismatch if those generations are not
     finished, ConfigError for an override of what must stay, RunExists if the target is taken.
     """
-    if target.exists() and any(target.iterdir()):
-        raise RunExists(f"{target} exists already; choose another --name")
     with Store(source / STATE, readonly=True) as store:
         before, phases = stored_config(store, source), finished_phases(store)
         missing = [g for g in range(at) if (g, "commit") not in phases]
@@ -73,17 +71,29 @@ def fork_run(source: Path, target: Path, at: int, overrides: Iterable[str]) -> N
         assert old is not None, "written when the run was created"
         entry = PastEntry(at, tree_of_config(before, source), old.hash)
         meta = [
-            *meta_rows(resolved, target, weights_folder(resolved)),
+            *meta_rows(resolved, target),
             PastRow([*(past.entries if past else []), entry]),
         ]
+        if target.exists() and any(target.iterdir()):
+            if _is_untouched(target, meta):
+                return  # made by this very command, which was killed before it could say so
+            raise RunExists(f"{target} exists already; choose another --name")
         released = released_phases(store)
         shared = [row for place, row in phases.items() if place[0] < at and place not in released]
         with new_directory(target) as place:
             (place / ARTIFACTS).mkdir()
             for name in sorted({name for row in shared for name in row.artifacts.values()}):
-                _link_folder(source / ARTIFACTS / name, place / ARTIFACTS / name)
+                _link_folder(locate(source / ARTIFACTS, name), place / ARTIFACTS / name)
             with Store(place / STATE, create=True) as new:
                 new.copy_from(store, lambda kind, key: _is_shared(kind, key, at), meta)
+
+
+def _is_untouched(target: Path, meta: Iterable[MetaRow]) -> bool:
+    """Return whether a run is there that was made of the same rows, and was never worked on."""
+    if not (target / STATE).exists():
+        return False
+    with Store(target / STATE, readonly=True) as store:
+        return not store.count(AttemptRow) and all(store.get(type(row)) == row for row in meta)
 
 
 def _plain(value: object) -> object:
@@ -97,7 +107,7 @@ def _is_shared(kind: type[Row], key: Key, at: int) -> bool:
     """
     if issubclass(kind, MetaRow) or kind in (AttemptRow, CheckpointRow):
         return False
-    if kind in (ReplicateRow, ReplicateAuditRow):
+    if kind in (ReplicateRow, AddedReplicateRow, ReplicateAuditRow):
         return True
     return int(key[0]) < at and (kind, *key) != (PhaseRow, at - 1, "generate")
 

@@ -2,20 +2,21 @@
 scripts alike.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal
 
 from loopsim.config import Config, ResolvedConfig
+from loopsim.config.load import parse_section
 from loopsim.context.context import SCRATCH, STATE
 from loopsim.context.session import Session
 from loopsim.core.device import choose_device
 from loopsim.core.distributed import World
 from loopsim.core.errors import ConfigError, DiskFull, RunExists, RunMismatch, storage_error
 from loopsim.core.events import CorpusRead, Listener, RunOpened, unheard
+from loopsim.core.files import put_in_place, sweep_dead, sync_folder, temporary_beside
 from loopsim.core.interrupt import Interrupt
 from loopsim.core.reproducibility import make_reproducible
 from loopsim.costs.plan import planned_bytes
@@ -31,18 +32,19 @@ from loopsim.models.open_all import require_models
 from loopsim.phases.registry import phases_of
 from loopsim.runs.environment import environment, what_changed
 from loopsim.runs.lock import RunLock
-from loopsim.runs.resolve import agrees, checked, packages_of, resolve, with_family
+from loopsim.runs.resolve import agrees, checked, packages_of, resolve
 from loopsim.runs.run import ActiveRun
-from loopsim.runs.stored_config import stored_config, tree_of_config
+from loopsim.runs.stored_config import not_found_here, stored_config, tree_of_config
 from loopsim.store.integrity import finished_phases
+from loopsim.store.row import MetaRow
 from loopsim.store.rows import (
     AttemptRow,
     BaseWeightsRow,
     ConfigRow,
     ManifestRow,
-    MetaRow,
     PackagesRow,
     PastRow,
+    PhaseRow,
 )
 from loopsim.store.store import Store
 
@@ -91,6 +93,8 @@ def open_or_create(
 
 def _create(directory: Path, config: Config, emit: Listener) -> None:
     """Make a run of a config: all checks first, then the whole run under another name, then its own."""
+    if _is_untouched(directory, config):
+        return  # made by this very command, which was killed before it did anything
     if directory.exists() and any(directory.iterdir()):
         go_on = (
             f"go on with `loopsim resume {directory.name}`, or choose"
@@ -98,25 +102,31 @@ def _create(directory: Path, config: Config, emit: Listener) -> None:
             else "choose"
         )
         raise RunExists(f"{directory} exists already; {go_on} another --name")
-    weights = weights_folder(config)
-    require_models(with_family(checked(config), weights), weights)
-    resolved = resolve(config, directory.parent, lambda split, done: emit(CorpusRead(split, done)))
+    resolved = resolve(
+        config, directory.parent, lambda split, done: emit(CorpusRead(split, done)), require_models
+    )
     _require_disk(directory, planned_bytes(resolved, directory.parent))
-    build_run(directory, meta_rows(resolved, directory, weights))
+    build_run(directory, meta_rows(resolved, directory))
 
 
-def meta_rows(config: ResolvedConfig, directory: Path, weights: Path) -> list[MetaRow]:
+def _is_untouched(directory: Path, config: Config) -> bool:
+    """Return whether a run is there that is what the config asks for, and was never worked on."""
+    if not (directory / STATE).exists():
+        return False
+    with Store(directory / STATE, readonly=True) as store:
+        fresh = not store.count(AttemptRow) and not store.count(PhaseRow)
+        return fresh and agrees(checked(config), stored_config(store, directory))
+
+
+def meta_rows(config: ResolvedConfig, directory: Path) -> list[MetaRow]:
     """Return the rows of which a new run has one each."""
-    rows: list[MetaRow] = [
-        ConfigRow(tree_of_config(config, directory)),
-        BaseWeightsRow(fingerprint_of_parts(config, weights)),
-    ]
-    content = CORPORA.get(config.data.corpus).content_hash(config.data)
     packages = {name: (o.package, o.version) for name, o in packages_of(config).items()}
+    content = CORPORA.get(config.data.corpus).content_hash(config.data)
     return [
-        *rows,
-        *([] if content is None else [ManifestRow(content)]),
+        ConfigRow(tree_of_config(config, directory)),
         *([PackagesRow(packages)] if packages else []),
+        *([] if content is None else [ManifestRow(content)]),
+        BaseWeightsRow(fingerprint_of_parts(config, weights_folder(config))),
     ]
 
 
@@ -137,38 +147,28 @@ def new_directory(directory: Path) -> Iterator[Path]:
     """
     parent = directory.parent
     try:
+        made = next(p for p in (parent.absolute(), *parent.absolute().parents) if p.exists())
         parent.mkdir(parents=True, exist_ok=True)
-        for left in parent.glob(f".{directory.name}.*.new"):
-            if not Path(f"/proc/{left.suffixes[-2][1:]}").exists():
-                shutil.rmtree(left, ignore_errors=True)
-        place = parent / f".{directory.name}.{os.getpid()}.new"
-        shutil.rmtree(place, ignore_errors=True)
+        sweep_dead(parent, directory.name)
+        place = temporary_beside(directory)
         place.mkdir()
     except OSError as error:
         raise storage_error(error, directory, directory.name) from error
     try:
         yield place
-        for path in (*(p for p in place.rglob("*") if p.is_dir()), place):
-            _sync(path)
         try:
-            place.rename(directory)
+            put_in_place(place, directory)
         except OSError as error:
             if directory.exists():
                 raise RunExists(
                     f"{directory} was made by another process meanwhile; choose another --name"
                 ) from error
             raise storage_error(error, directory, directory.name) from error
-        _sync(parent)
+        for path in (parent.absolute(), *parent.absolute().parents):
+            if path.is_relative_to(made):  # the folders above it may be as new
+                sync_folder(path)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _require_disk(directory: Path, needed: float) -> None:
@@ -191,35 +191,36 @@ def _opened(
     interrupt: Interrupt,
     lock: RunLock | None,
 ) -> ActiveRun:
-    store = Store(directory / STATE) if world.is_main else None
-    config = world.broadcast(_config_of(store, directory, asked, generations) if store is not None else None)
-    make_reproducible(config.num_threads)
-    weights = weights_folder(config)
-    if store is not None:
-        _require_the_same(store, directory, config, weights)
-        shutil.rmtree(directory / SCRATCH, ignore_errors=True)
-    reader = store if store is not None else Store(directory / STATE, readonly=True)
-    past = reader.get(PastRow)
-    run = ActiveRun(
-        directory=directory,
-        config=config,
-        world=world,
-        phases=phases_of(config),
-        emit=emit if world.is_main else unheard,
-        interrupt=interrupt,
-        weights=weights,
-        store=store,
-        lock=lock,
-        reader=reader,
-        session=Session(config.data, config.seed, choose_device(config.device, world.local_rank)),
-        past=past.entries if past is not None else [],
-    )
-    num_phases = sum(len(run.planned(generation)) for generation in run.pending())
-    finished = len(finished_phases(reader))
-    run.emit(
-        RunOpened(str(directory), config.generations, num_phases, finished, tuple(_other_machine(reader)))
-    )
-    return run
+    with ExitStack() as opened:
+        store = opened.enter_context(Store(directory / STATE)) if world.is_main else None
+        config = world.broadcast(None if store is None else _config_of(store, directory, asked, generations))
+        reader = store or opened.enter_context(Store(directory / STATE, readonly=True))
+        make_reproducible(config.num_threads)  # the number of threads is one of the things that may change
+        changed, past = tuple(_other_machine(reader, world)), reader.get(PastRow)
+        phases = phases_of(config)
+        session = Session(config.data, config.seed, choose_device(config.device, world.local_rank))
+        if store is not None:
+            _require_the_same(store, directory, config)
+            shutil.rmtree(directory / SCRATCH, ignore_errors=True)
+        run = ActiveRun(
+            directory=directory,
+            config=config,
+            world=world,
+            phases=phases,
+            emit=emit if world.is_main else unheard,
+            interrupt=interrupt,
+            weights=weights_folder(config),
+            store=store,
+            lock=lock,
+            reader=reader,
+            session=session,
+            past=past.entries if past is not None else [],
+        )
+        num_phases = sum(len(run.planned(generation)) for generation in run.pending())
+        finished = len(finished_phases(reader))
+        run.emit(RunOpened(str(directory), config.generations, num_phases, finished, changed))
+        opened.pop_all()  # the run closes what it reads
+        return run
 
 
 def _config_of(
@@ -241,12 +242,13 @@ def _config_of(
         raise RunMismatch(
             f"run {directory.name} has {config.generations} generations already; it can only be extended"
         )
+    parse_section(Config, {"generations": generations}, "--generations")
     config = config.model_copy(update={"generations": generations})
     store.write([ConfigRow(tree_of_config(config, directory))])
     return config
 
 
-def _require_the_same(store: Store, directory: Path, config: ResolvedConfig, weights: Path) -> None:
+def _require_the_same(store: Store, directory: Path, config: ResolvedConfig) -> None:
     """Raise RunMismatch unless packages, base weights and corpus are those that the run began with."""
     packages = store.get(PackagesRow)
     now = packages_of(config) if packages is not None else {}
@@ -263,26 +265,25 @@ def _require_the_same(store: Store, directory: Path, config: ResolvedConfig, wei
                 f"here: {way}"
             )
     build(config.interventions)
-    recorded = store.get(BaseWeightsRow)
+    recorded, weights = store.get(BaseWeightsRow), weights_folder(config)
     if recorded is None or recorded.hash != fingerprint_of_parts(config, weights):
         names = ", ".join(
             sorted({str(weights) if p == "shipped" else p for p in named_parts(config).values()})
         )
         raise RunMismatch(
             f"the base weights ({names}) are not those that run {directory.name} began with; restore them "
-            "to resume"
+            f"to resume{not_found_here(config)}"
         )
     frozen = store.get(ManifestRow)
     if frozen is not None and frozen.hash != CORPORA.get(config.data.corpus).content_hash(config.data):
         raise RunMismatch(
             f"the corpus ({config.data.manifest or config.data.corpus}) is not the one that run "
-            f"{directory.name} began "
-            "with; restore it to resume"
+            f"{directory.name} began with; restore it to resume{not_found_here(config)}"
         )
 
 
-def _other_machine(reader: Store) -> list[str]:
+def _other_machine(reader: Store, world: World) -> list[str]:
     """Return what differs here from where the run's last attempt was made: it may change bits."""
     numbers = reader.keys(AttemptRow)
     last = reader.get(AttemptRow, *numbers[-1]) if numbers else None
-    return [] if last is None else what_changed(last.machine, environment())
+    return [] if last is None else what_changed(last.machine, environment(world.size))

@@ -8,13 +8,14 @@ from typing import Any
 
 from loopsim.config import SHIPPED, Config, ResolvedConfig, load_config
 from loopsim.core.choices import Origin
+from loopsim.core.device import Device, choose_device
 from loopsim.core.errors import ConfigError
 from loopsim.costs.batch_size import drawing_batch, finetuning_batch
 from loopsim.data.corpora import CORPORA, check_data
 from loopsim.evaluation.measure import MEASURES, default_measures
 from loopsim.interventions.registry import INTERVENTIONS, build
 from loopsim.models.base_weights import check_models, weights_folder
-from loopsim.models.diffusion.loading import resolve_family
+from loopsim.models.diffusion.loading import with_family
 from loopsim.phases.curations.curation import CURATIONS
 from loopsim.phases.policies.policy import POLICIES
 
@@ -67,39 +68,35 @@ def checked(config: Config) -> Config:
     return config.model_copy(update={"data": check_data(config.data)})
 
 
-def with_family(config: Config, weights: Path) -> Config:
-    """Return the config with the generator's family named: read from its folder, if the config leaves it
-    open.
-    """
-    if config.generate.generator == "oracle" and config.generator.family == "auto":
-        family = "sd"  # no generator is opened; whatever stands here decides nothing
-    else:
-        family = resolve_family(config.generator, weights / "generator")
-    return config.model_copy(update={"generator": config.generator.model_copy(update={"family": family})})
-
-
-def resolve(config: Config, runs_dir: Path, report: CorpusRead = lambda split, done: None) -> ResolvedConfig:
+def resolve(
+    config: Config,
+    runs_dir: Path,
+    report: CorpusRead = lambda split, done: None,
+    first: Callable[[Config, Path, Device], None] = lambda config, weights, device: None,
+) -> ResolvedConfig:
     """Return the config with every "all", "auto" and "default" replaced by what it stands for here, and its
-    corpus frozen in a manifest, read through first if it never was.
+    corpus frozen in a manifest, read through if it never was. `first` is called before that, with the checked
+    config, the folder of shipped models and the device.
 
     Raises DataError if too many of the corpus's rows are bad, ConfigError if more items are asked for than
     there are.
     """
     config = checked(config)
     kind, weights = CORPORA.get(config.data.corpus), weights_folder(config)
+    settled, device = with_family(config, weights), choose_device(config.device)
+    first(settled, weights, device)
     data = kind.resolve(config.data, runs_dir, report)
     metrics = config.evaluate.metrics
     evaluate = {
         "metrics": default_measures() if metrics == "default" else metrics,
         "professions": config.evaluate.professions or dict(kind.professions(data)),
     }
-    settled = with_family(config, weights)
     generate = {"batch_size": settled.generate.batch_size}
     if settled.generate.batch_size == "auto":
-        generate["batch_size"] = drawing_batch(settled, weights)
+        generate["batch_size"] = drawing_batch(settled, weights, device)
     finetune = {"micro_batch": settled.finetune.micro_batch}
     if settled.finetune.micro_batch == "auto":
-        finetune["micro_batch"] = finetuning_batch(settled, weights)
+        finetune["micro_batch"] = finetuning_batch(settled, weights, device)
     elif settled.finetune.micro_batch == "whole":
         finetune["micro_batch"] = settled.finetune.batch_size
     tree = settled.model_dump(mode="json") | {"data": data.model_dump(mode="json")}

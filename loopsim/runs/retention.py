@@ -1,10 +1,14 @@
 """Garbage: files that no row names, and old weights that the config's retention lets go."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
+from loopsim.context.context import ARTIFACTS, STATE
+from loopsim.core.errors import DataError
+from loopsim.runs.lock import RunLock
+from loopsim.runs.stored_config import stored_config
 from loopsim.store import artifacts
 from loopsim.store.integrity import PhaseKey, finished_phases, released_phases
 from loopsim.store.rows import CheckpointRow, PhaseRow, ReleasedRow
@@ -14,7 +18,7 @@ from loopsim.store.store import Store
 @final
 @dataclass(frozen=True)
 class Freed:
-    """One thing that was deleted: its name, its size in bytes, and why."""
+    """One thing that may go, or went: its name, its size in bytes, and why."""
 
     name: str
     num_bytes: int
@@ -36,50 +40,110 @@ def kept_generations(keep: str, last_committed: int, generations: int) -> set[in
     return following | ({g for g in range(generations + 1) if g % every == 0} if every else set())
 
 
-def release(store: Store, phases: Mapping[PhaseKey, PhaseRow], keep: str, generations: int) -> None:
-    """Note in the store which phases' weights the policy lets go; the files go afterwards, as garbage."""
+def releases(
+    phases: Mapping[PhaseKey, PhaseRow], before: Set[PhaseKey], keep: str, generations: int
+) -> list[ReleasedRow]:
+    """Return the rows that note whose weights the policy lets go, beside those of `before`."""
     committed = max((g for g, name in phases if name == "commit"), default=-1)
     if committed < 0:
-        return
-    kept, before = kept_generations(keep, committed, generations), released_phases(store)
+        return []
+    kept = kept_generations(keep, committed, generations)
     gone = [place for place, row in sorted(phases.items()) if row.artifacts and place[0] not in kept]
-    fresh = [ReleasedRow(g, name, keep) for g, name in gone if (g, name) not in before]
-    if fresh:
-        store.write(fresh)
+    return [ReleasedRow(g, name, keep) for g, name in gone if (g, name) not in before]
 
 
-def named_artifacts(store: Store, phases: Mapping[PhaseKey, PhaseRow]) -> set[str]:
+def require_kept(store: Store, run: str, generation: int, phase: str) -> None:
+    """Raise DataError if the weights that a phase left were let go since."""
+    row = store.get(ReleasedRow, generation, phase)
+    if row is not None:
+        raise DataError(
+            f"run {run}: the weights of {phase} of generation {generation} were let go "
+            f"(keep = {row.keep!r}); "
+            'a run keeps them all with keep = "all" in its config and no `loopsim gc --keep`'
+        )
+
+
+def named_artifacts(
+    store: Store, phases: Mapping[PhaseKey, PhaseRow], released: Set[PhaseKey] | None = None
+) -> set[str]:
     """Return the artifacts that a run still needs: of phases whose weights were not let go, and of
     checkpoints.
     """
-    released = released_phases(store)
-    names = {a for place, row in phases.items() if place not in released for a in row.artifacts.values()}
+    gone = released_phases(store) if released is None else released
+    names = {a for place, row in phases.items() if place not in gone for a in row.artifacts.values()}
     return names | {row.artifact for row in store.scan(CheckpointRow)}
+
+
+@final
+@dataclass(frozen=True)
+class Collection:
+    """What a collection does: the phases whose weights it lets go, and what it deletes then."""
+
+    releases: Sequence[ReleasedRow]
+    garbage: Sequence[Freed]
+
+
+def plan_collection(folder: Path, store: Store, keep: str, generations: int) -> Collection:
+    """Return what `collect` would do; nothing is changed. Links are not followed.
+
+    Raises CorruptRun if the folder of artifacts is itself a link.
+    """
+    phases, before = finished_phases(store), released_phases(store)
+    fresh = releases(phases, before, keep, generations)
+    needed = named_artifacts(store, phases, before | {(row.generation, row.phase) for row in fresh})
+    once = {a for row in phases.values() for a in row.artifacts.values()}
+    artifacts.require_own(folder)
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return Collection(fresh, [_garbage(path, once) for path in found if path.name not in needed])
+
+
+def _garbage(path: Path, once: Set[str]) -> Freed:
+    why = (
+        "a link"
+        if path.is_symlink()
+        else "old weights"
+        if path.name in once
+        else "left by a killed write"
+        if path.name.startswith("tmp-")
+        else "no row names it"
+    )
+    return Freed(path.name, _size(path), why)
+
+
+def _size(path: Path) -> int:
+    if path.is_symlink() or not path.is_dir():
+        return path.lstat().st_size
+    return sum(_size(inner) for inner in path.iterdir())
 
 
 def collect(folder: Path, store: Store, keep: str, generations: int) -> list[Freed]:
     """Let old weights go by a retention, and delete every artifact that no row needs, and what a killed write
-    left.
+    left. Returns what was deleted.
 
-    The caller holds the run's lock.
+    The caller holds the run's lock. Raises CorruptRun as `plan_collection` does.
     """
-    phases = finished_phases(store)
-    release(store, phases, keep, generations)
-    needed = named_artifacts(store, phases)
-    once = {a for row in phases.values() for a in row.artifacts.values()}
-    freed = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.name in needed:
-            continue
-        files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
-        size = sum(p.stat().st_size for p in files)
-        killed = path.name.startswith("tmp-")
-        why = (
-            "old weights" if path.name in once else "left by a killed write" if killed else "no row names it"
-        )
-        if path.is_dir():
-            artifacts.remove(folder, path.name)
+    found = plan_collection(folder, store, keep, generations)
+    if found.releases:
+        store.write(found.releases)  # before their files go: a kill in between leaves garbage, no damage
+    for item in found.garbage:
+        path = folder / item.name
+        if path.is_dir() and not path.is_symlink():
+            artifacts.remove(folder, item.name)
         else:
             path.unlink()
-        freed.append(Freed(path.name, size, why))
-    return freed
+    return list(found.garbage)
+
+
+def plan_collection_of(directory: Path, keep: str | None = None) -> list[Freed]:
+    """Return what `collect_run` would delete; the run is only read."""
+    with Store(directory / STATE, readonly=True) as store:
+        config = stored_config(store, directory)
+        found = plan_collection(directory / ARTIFACTS, store, keep or config.keep, config.generations)
+        return list(found.garbage)
+
+
+def collect_run(directory: Path, keep: str | None = None) -> list[Freed]:
+    """Free what a run does not need, by its config's retention or another. Returns what was deleted."""
+    with RunLock(directory), Store(directory / STATE) as store:
+        config = stored_config(store, directory)
+        return collect(directory / ARTIFACTS, store, keep or config.keep, config.generations)

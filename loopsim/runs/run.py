@@ -180,10 +180,9 @@ class ActiveRun:
         text = None if error is None else f"{type(error).__name__}: {error}"[:500]
         row = None
         try:
+            place, machine = (generation, phase.name), environment(self.world.size)
             number = self.store.count(AttemptRow)
-            self.store.write(
-                [AttemptRow(number, generation, phase.name, started, seconds, outcome, environment(), text)]
-            )
+            self.store.write([AttemptRow(number, *place, started, seconds, outcome, machine, text)])
             row = self.store.get(PhaseRow, generation, phase.name)
         except (LoopsimError, OSError):
             # Where storage itself fails, the note fails too: the error that ended the attempt is the one to
@@ -226,8 +225,7 @@ class ActiveRun:
                 artifacts=dict(outputs.artifacts),
                 files={part: artifacts.listing(folder / name) for part, name in outputs.artifacts.items()},
                 facts=dict(outputs.facts),
-                seal=outputs.seal[1] if outputs.seal else None,
-                num_sealed=outputs.seal[0] if outputs.seal else None,
+                seal=outputs.seal,
             )
             checkpoint = self.store.get(CheckpointRow, *place)
             faults.reach("phase.finish")

@@ -2,7 +2,8 @@
 run.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,32 @@ def tree_of_config(config: ResolvedConfig, directory: Path) -> dict[str, Any]:
     if config.data.manifest == default:
         config = config.model_copy(update={"data": config.data.model_copy(update={"manifest": None})})
     return config.model_dump(mode="json")
+
+
+def not_found_here(config: ResolvedConfig) -> str:
+    """Return, for the end of an error, which paths of a run's config lead nowhere from the current folder; ""
+    if all are there.
+
+    A run keeps paths as they were written, so that its digest is the same wherever it is made; relative ones
+    start at the folder in which loopsim is called.
+    """
+    tree = config.model_dump(mode="json", exclude={"classifier": {"prompts", "renames"}})
+    missing = [
+        f"{key} = {value!r}"
+        for key, value in _texts(tree)
+        if os.sep in value and not os.path.exists(value.removeprefix("local-dir:"))
+    ]
+    if not missing:
+        return ""
+    return f". From {Path.cwd()} there is no {', '.join(missing)}: go to the folder where the run was begun"
+
+
+def _texts(tree: object, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(tree, str):
+        yield key, tree
+    elif isinstance(tree, Mapping):
+        for name, value in tree.items():
+            yield from _texts(value, f"{key}.{name}".lstrip("."))
+    elif isinstance(tree, (list, tuple)):
+        for value in tree:
+            yield from _texts(value, key)

@@ -2,18 +2,34 @@
 drops back to what is sound.
 """
 
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
+from loopsim.config import ResolvedConfig
 from loopsim.context.context import ARTIFACTS, STATE
 from loopsim.context.phase_names import PhaseKey, all_phases
-from loopsim.core.errors import CorruptRun
+from loopsim.core.errors import CorruptRun, DataError
+from loopsim.core.files import sync_folder
+from loopsim.models.gate import check_model_folder
 from loopsim.runs.lock import RunLock
-from loopsim.runs.retention import Freed, collect, named_artifacts
-from loopsim.runs.stored_config import stored_config
-from loopsim.store.integrity import Damage, damages, released_phases, sound_phases, stands_on
-from loopsim.store.store import Store
+from loopsim.runs.retention import named_artifacts
+from loopsim.runs.stored_config import config_of_tree, stored_config
+from loopsim.store.integrity import (
+    Damage,
+    damages,
+    released_phases,
+    restored,
+    sound_phases,
+    stands_on,
+)
+from loopsim.store.rows import ConfigRow, PhaseRow
+from loopsim.store.salvage import salvage
+from loopsim.store.store import DATA_FILE, DamagedStore, Store
 
 
 @final
@@ -39,7 +55,21 @@ class Repair:
 
 
 def _damages(store: Store, directory: Path) -> list[Damage]:
-    return list(damages(store, directory / ARTIFACTS, sound_phases(store), released_phases(store)))
+    phases, released = sound_phases(store), released_phases(store)
+    found = list(damages(store, directory / ARTIFACTS, phases, released))
+    broken = {damage.owner for damage in found}
+    kept = {place: row for place, row in phases.items() if place not in released and place not in broken}
+    return [*found, *_refused_models(directory / ARTIFACTS, kept)]
+
+
+def _refused_models(folder: Path, phases: Mapping[PhaseKey, PhaseRow]) -> Iterator[Damage]:
+    """Yield the models that are what their hash says, and that no library will be given."""
+    for (generation, name), row in sorted(phases.items()):
+        for part, artifact in sorted(row.artifacts.items()):
+            try:
+                check_model_folder(folder / artifact)
+            except DataError as error:
+                yield Damage(f"generation {generation}, {name}, {part}: {error}", (generation, name))
 
 
 def verify_run(directory: Path) -> Verified:
@@ -59,15 +89,45 @@ def verify_run(directory: Path) -> Verified:
         return Verified(store.digest(), len(store.raw_keys()), num_artifacts, num_seals)
 
 
+@final
+@dataclass(frozen=True)
+class _Plan:
+    told: Repair
+    deletes: list[bytes]
+    restores: list[tuple[bytes, bytes]]
+
+
 def plan_repair(directory: Path) -> Repair:
-    """Return what `repair_run` would do. Raises CorruptRun if the run's config itself is damaged: nothing
-    replaces it.
+    """Return what `repair_run` would do. Raises CorruptRun if the run's config itself is damaged and has no
+    second copy: nothing replaces it.
     """
-    with Store(directory / STATE, readonly=True) as store:
-        return _plan(store, directory)[0]
+    try:
+        with Store(directory / STATE, readonly=True) as store:
+            return _plan(store, directory).told
+    except DamagedStore as error:
+        with _salvaged(directory) as path, Store(path, readonly=True) as store:
+            found = _plan(store, directory).told
+        return Repair([_first_clause(error), *found.problems], found.redo)
 
 
-def _plan(store: Store, directory: Path) -> tuple[Repair, list[bytes]]:
+def _first_clause(error: Exception) -> str:
+    return str(error).partition(";")[0]
+
+
+@contextmanager
+def _salvaged(directory: Path) -> Iterator[Path]:
+    """Yield a store of what can be salvaged of a broken one; it is gone afterwards, unless it was moved."""
+    place = directory / "salvaged.new"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    try:
+        salvage(directory / STATE, directory, place / STATE)
+        yield place / STATE
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _plan(store: Store, directory: Path) -> _Plan:
     found = _damages(store, directory)
     fatal = [damage.problem for damage in found if damage.fatal]
     if fatal:
@@ -76,16 +136,26 @@ def _plan(store: Store, directory: Path) -> tuple[Repair, list[bytes]]:
             "a copy, or "
             "start again"
         )
-    config = stored_config(store, directory)
+    config = _config_of(store, directory, found)
     names = all_phases(config.generations, config.evaluate.num_replicates)
     order = {place: number for number, place in enumerate(names)}
     owners = [order.get(damage.owner, 0) for damage in found if damage.owner is not None]
     cut = min(owners, default=len(names))
     done = sound_phases(store)
     redo = [place for place in names[cut:] if place in done or any(damage.owner == place for damage in found)]
-    dropped = [damage.raw_key for damage in found if damage.raw_key is not None]
+    dropped = [raw_key for damage in found for raw_key in damage.raw_keys]
     stale = [raw_key for raw_key in store.raw_keys() if _is_stale(raw_key, order, cut)] if owners else []
-    return Repair([damage.problem for damage in found], redo), list(dict.fromkeys([*dropped, *stale]))
+    return _Plan(
+        Repair([damage.problem for damage in found], redo),
+        list(dict.fromkeys([*dropped, *stale])),
+        [damage.restore for damage in found if damage.restore is not None],
+    )
+
+
+def _config_of(store: Store, directory: Path, found: list[Damage]) -> ResolvedConfig:
+    """Return the run's config, or what a repair puts in its place."""
+    row = restored(found, ConfigRow)
+    return stored_config(store, directory) if row is None else config_of_tree(row.tree, directory)
 
 
 def _is_stale(raw_key: bytes, order: dict[PhaseKey, int], cut: int) -> bool:
@@ -100,16 +170,39 @@ def _is_stale(raw_key: bytes, order: dict[PhaseKey, int], cut: int) -> bool:
 def repair_run(directory: Path) -> Repair:
     """Drop damaged rows, and every phase from the first damaged one on: `resume` does them again. Returns
     what was done.
+
+    A store whose pages do not hang together is made anew of what can be salvaged; the old data file is kept
+    beside it as `damaged-N.mdb`.
     """
-    with RunLock(directory), Store(directory / STATE) as store:
-        repair, deletes = _plan(store, directory)
-        if deletes:
-            store.drop(deletes)
-    return repair
+    with RunLock(directory):
+        told = plan_repair(directory)
+        try:
+            Store(directory / STATE, readonly=True).close()
+        except DamagedStore:
+            with _salvaged(directory) as path:
+                _put_in_place(path / DATA_FILE, directory)
+        with Store(directory / STATE) as store:
+            plan = _plan(store, directory)
+            if plan.restores:
+                store.restore(plan.restores)
+            if plan.deletes:
+                store.drop(plan.deletes)
+            if plan.told.problems:
+                store.copy_again()
+    return told
 
 
-def collect_run(directory: Path, keep: str | None = None) -> list[Freed]:
-    """Free what a run does not need, by its config's retention or another."""
-    with RunLock(directory), Store(directory / STATE) as store:
-        config = stored_config(store, directory)
-        return collect(directory / ARTIFACTS, store, keep or config.keep, config.generations)
+def _put_in_place(data: Path, directory: Path) -> None:
+    """Replace a run's data file by another, in one step, and keep the old one under another name."""
+    current = directory / STATE / DATA_FILE
+    kept = sorted(directory.glob("damaged-*.mdb"))
+    for left in kept:  # of a repair that was killed here
+        if left.samefile(current):
+            left.unlink()
+    number = 1
+    while (directory / f"damaged-{number}.mdb").exists():
+        number += 1
+    os.link(current, directory / f"damaged-{number}.mdb", follow_symlinks=False)
+    os.replace(data, current)
+    sync_folder(current.parent)
+    sync_folder(directory)

@@ -5,7 +5,6 @@ row names is garbage.
 """
 
 import errno
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,15 +14,16 @@ from safetensors import SafetensorError
 
 from loopsim.core import faults
 from loopsim.core.errors import CorruptRun, storage_error
+from loopsim.core.files import sync_folder
 from loopsim.core.hashing import hash_file, hash_folder
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def require_own(folder: Path) -> None:
+    """Raise CorruptRun if a folder of the run (its artifacts, its scratch) is a link or a file: what loopsim
+    writes and deletes there would be somebody else's.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise CorruptRun(f"{folder} is a link or no folder; put the folder itself in its place, or delete it")
 
 
 def put(artifacts: Path, write: Callable[[Path], None]) -> str:
@@ -37,23 +37,23 @@ def put(artifacts: Path, write: Callable[[Path], None]) -> str:
     try:
         if not artifacts.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(artifacts.parent))
+        require_own(artifacts)
         artifacts.mkdir(exist_ok=True)
         faults.reach("artifact.write")
         write(temporary)
         faults.reach("artifact.fsync.before")
-        for path in temporary.rglob("*"):
-            _sync(path)
-        _sync(temporary)
+        for path in (*temporary.rglob("*"), temporary):
+            sync_folder(path)
         faults.reach("artifact.fsync.after")
         name = hash_folder(temporary)
         faults.reach("artifact.rename.before")
         if (artifacts / name).exists() and damage(artifacts, name) is None:
             shutil.rmtree(temporary)  # the same content is there already
         else:
-            shutil.rmtree(artifacts / name, ignore_errors=True)  # of that name, but damaged since
+            remove(artifacts, name)  # of that name, but damaged since
             temporary.rename(artifacts / name)
         faults.reach("artifact.rename.after")
-        _sync(artifacts)
+        sync_folder(artifacts)
         faults.reach("artifact.durable")
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -74,19 +74,27 @@ def listing(folder: Path) -> dict[str, str]:
 
 
 def locate(artifacts: Path, name: str) -> Path:
-    """Return an artifact's folder. Raises CorruptRun if it is missing."""
+    """Return an artifact's folder. Raises CorruptRun if it is missing, or holds a link."""
+    require_own(artifacts)
     folder = artifacts / name
     if not folder.is_dir():
         raise CorruptRun(
             f"artifact {folder} is missing, but the run names it; restore it, or drop back to what is "
             f"sound: `loopsim repair {artifacts.parent.name}`"
         )
+    for path in (folder, *folder.rglob("*")):
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            raise CorruptRun(f"artifact {folder}: {path.name} is a link or no ordinary file")
     return folder
 
 
 def remove(artifacts: Path, name: str) -> None:
     """Delete an artifact that no row names any more."""
-    shutil.rmtree(artifacts / name, ignore_errors=True)
+    require_own(artifacts)
+    if (artifacts / name).is_symlink():
+        (artifacts / name).unlink()
+    else:
+        shutil.rmtree(artifacts / name, ignore_errors=True)
 
 
 def damage(artifacts: Path, name: str, files: Mapping[str, str] | None = None) -> str | None:

@@ -4,6 +4,7 @@ JSON, blob.
 
 import hashlib
 import json
+import re
 import struct
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -13,10 +14,11 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from loopsim.core.errors import CorruptRun
 from loopsim.store.keys import Table, decode_key, readable, table_of
 from loopsim.store.migrations import OLDEST, upgrade
-from loopsim.store.rows import ROWS, Row
+from loopsim.store.row import Row
+from loopsim.store.rows import ROWS
 
 R = TypeVar("R", bound=Row)
-SCHEMA_VERSION = 3  # 3: typed rows; a sample's caption and prompt are two fields (see migrations.py)
+SCHEMA_VERSION = 4  # 4: seals count rows by table and cover the seal before (see migrations.py)
 _HASH_BYTES = 16
 _BY_NAME = {row.NAME: row for row in ROWS if row.NAME}
 _BY_TABLE = {row.TABLE: row for row in ROWS if not row.NAME}
@@ -32,7 +34,7 @@ def kind_of(raw_key: bytes) -> type[Row]:
 def _adapter(kind: type[Row]) -> TypeAdapter[Any]:
     if kind in _adapters:
         return _adapters[kind]
-    kind.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+    kind.__pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)  # type: ignore[attr-defined]
     _adapters[kind] = TypeAdapter(kind)
     return _adapters[kind]
 
@@ -82,7 +84,7 @@ def decode(kind: type[R], raw_key: bytes, value: bytes) -> R:
         )
     (length,) = struct.unpack(">I", payload[:4])
     try:
-        tree = json.loads(payload[4 : 4 + length])
+        tree = _parsed(payload[4 : 4 + length])
         parts = decode_key(raw_key)
         tree = upgrade(value[0], SCHEMA_VERSION, kind.TABLE, parts, tree)
         tree = tree | dict(zip(kind.KEY, parts, strict=not kind.NAME))
@@ -95,6 +97,25 @@ def decode(kind: type[R], raw_key: bytes, value: bytes) -> R:
             f"row {readable(raw_key)} has not the shape of its table ({reason}); see `loopsim verify`"
         ) from error
     return row
+
+
+def _parsed(text: bytes) -> Any:
+    """Return JSON as loopsim writes it. Raises ValueError for what it never writes and others stumble over:
+    numbers that are none or have no end, and halves of characters.
+    """
+    if re.search(rb"(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F]", text):
+        raise ValueError("it has half a character")
+    return json.loads(text, parse_int=_bounded, parse_constant=_refused)
+
+
+def _bounded(digits: str) -> int:
+    if len(digits) > 19:
+        raise ValueError(f"a number has {len(digits)} digits")
+    return int(digits)
+
+
+def _refused(word: str) -> float:
+    raise ValueError(f"{word} is no number")
 
 
 def _first_problem(error: Exception) -> str:

@@ -25,21 +25,20 @@ class Table(StrEnum):
     REPLICATE_AUDIT = "replicate_audit"  # replicate, index: its generator's answers to neutral prompts
     ADDED = "added"  # generation, metric, group: as METRIC, measured after the generation was sealed
     ADDED_ITEMS = "added_items"  # generation, metric
+    ADDED_REPLICATE = "added_replicate"  # as REPLICATE, measured after the baseline was sealed
+    ADDED_SEAL = "added_seal"  # generation: how many rows were added to it, and their hash
     CHECKPOINT = "checkpoint"  # generation, phase: where an unfinished training stands
     ATTEMPT = "attempt"  # number: when, where and by whom work was done
     RELEASED = "released"  # generation, phase: its weights were let go by the config's retention
 
 
-# What belongs to generation g alone, and is sealed when it is committed: its data and what was measured. Not
-# the audit's pictures: a metric that is added later may be the first to draw them.
-SEALED = (Table.DATASET, Table.SAMPLE, Table.CURATION, Table.METRIC, Table.ITEMS)
 VOLATILE = (Table.CHECKPOINT, Table.ATTEMPT, Table.RELEASED)
 # The kinds of a key's parts after its table: i is an integer, s a string.
 SHAPES = {
     Table.META: "s", Table.PHASE: "is", Table.DATASET: "ii", Table.SAMPLE: "ii", Table.CURATION: "ii",
     Table.AUDIT: "ii", Table.METRIC: "iss", Table.ITEMS: "is", Table.REPLICATE: "iss",
     Table.REPLICATE_AUDIT: "ii", Table.ADDED: "iss", Table.ADDED_ITEMS: "is", Table.CHECKPOINT: "is",
-    Table.ATTEMPT: "i", Table.RELEASED: "is",
+    Table.ATTEMPT: "i", Table.RELEASED: "is", Table.ADDED_REPLICATE: "iss", Table.ADDED_SEAL: "i",
 }  # fmt: skip
 
 

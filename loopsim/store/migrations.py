@@ -2,7 +2,8 @@
 
 Schema 2 (until 2026-11): a sample's prompt was also its caption; rows of D_g named real pictures by their
 key, and samples by generation and index; seals lay among a commit's facts; an attempt's machine among its own
-fields, and only finished attempts were noted.
+fields, and only finished attempts were noted. Schema 3 (November 2026): a generation's seal was over its data
+and what was measured, two fields of its commit; it counted no tables and did not cover the seal before.
 """
 
 from collections.abc import Callable
@@ -83,9 +84,18 @@ _FROM_2: dict[Table, Upgrade] = {
     Table.REPLICATE: _estimate,
     Table.ATTEMPT: _attempt,
 }
+
+
+def _phase_of_3(_: Key, fields: Fields) -> Fields:
+    kept = {name: value for name, value in fields.items() if name not in ("seal", "num_sealed")}
+    if fields.get("seal") is None:
+        return kept
+    return kept | {"seal": {"hash": fields["seal"], "num_rows": fields["num_sealed"], "counts": None}}
+
+
 # From which schema to the next one: what becomes of a table's fields. Tables that are not named stayed as
 # they were.
-STEPS: dict[int, dict[Table, Upgrade]] = {2: _FROM_2}
+STEPS: dict[int, dict[Table, Upgrade]] = {2: _FROM_2, 3: {Table.PHASE: _phase_of_3}}
 
 
 def upgrade(schema: int, newest: int, table: Table, key: Key, fields: Fields) -> Fields:

@@ -5,44 +5,19 @@ JSON, for what JSON does not carry well (a picture, an array). Everything else i
 read.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, final
+from typing import Annotated, Any, Literal, final
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from loopsim.store.keys import Key, Table, encode_key
+from loopsim.store.keys import Table
+from loopsim.store.row import MetaRow, Row
 
 Fact = int | float | str | None
-
-
-@dataclass(frozen=True)
-class Row:
-    """Base of every row."""
-
-    TABLE: ClassVar[Table]
-    KEY: ClassVar[tuple[str, ...]]
-    NAME: ClassVar[str] = ""  # of META's rows, of which there is one each: the whole key
-    BLOB: ClassVar[str] = ""
-
-    @property
-    def key(self) -> Key:
-        """The parts of its key."""
-        return (self.NAME,) if self.NAME else tuple(getattr(self, name) for name in self.KEY)
-
-    @property
-    def raw_key(self) -> bytes:
-        """Its key as the store has it."""
-        return encode_key(self.TABLE, *self.key)
-
-
-@dataclass(frozen=True)
-class MetaRow(Row):
-    """Base of the rows of which a run has one each."""
-
-    TABLE = Table.META
-    KEY = ()
 
 
 @final
@@ -102,12 +77,27 @@ class PastRow(MetaRow):
 
 @final
 @dataclass(frozen=True)
+class Seal:
+    """How many rows there were when something was finished, by table, and one hash of them all.
+
+    `counts` is None in a generation's seal of schema 2 or 3 (see seals.py).
+    """
+
+    hash: str
+    num_rows: int
+    counts: Mapping[str, int] | None
+
+
+ArtifactName = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]  # the hash of its content
+
+
+@final
+@dataclass(frozen=True)
 class PhaseRow(Row):
     """A finished phase: its row is what makes it finished.
 
-    `fingerprint` hashes all that decides its result; `artifacts` names folders by part, `files` the hash of
-    each of their files; `facts` are for people; a commit's `seal` is over `num_sealed` rows of its
-    generation.
+    `fingerprint` hashes all that decides its result; `artifacts` names folders by part, `files` the hashes of
+    their files; `facts` are for people; only a commit has a `seal`.
     """
 
     TABLE = Table.PHASE
@@ -115,11 +105,10 @@ class PhaseRow(Row):
     generation: int
     phase: str
     fingerprint: str
-    artifacts: Mapping[str, str]
+    artifacts: Mapping[str, ArtifactName]
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     facts: Mapping[str, Fact] = field(default_factory=dict)
-    seal: str | None = None
-    num_sealed: int | None = None
+    seal: Seal | None = None
 
 
 @final
@@ -153,7 +142,7 @@ class SampleRow(Row):
     `caption` is what CLIP scores and D_{g} learns, `prompt` (and `negative`) what the generator read; they
     differ where an intervention rewrote the prompt. `slot` is the caption slot that it answers, `group` the
     candidates that compete, `origin` who wrote the caption, `model` the fingerprint of the weights that drew
-    it in generation `made_in`. `guidance` None: the config's.
+    it in `made_in`. `guidance` None: the config's.
     """
 
     TABLE = Table.SAMPLE
@@ -243,6 +232,10 @@ class EstimateRow(Row):
     has_model: bool
     replicates: bytes = b""  # float32, little-endian
 
+    def __post_init__(self) -> None:
+        if len(self.replicates) % 4:
+            raise ValueError(f"replicates: {len(self.replicates)} bytes are no numbers of 4")
+
     @property
     def resampled(self) -> npt.NDArray[np.float32]:
         """The bootstrap replicates, float32 [B]; empty where there are none."""
@@ -283,6 +276,16 @@ class ReplicateRow(EstimateRow):
     replicate: int
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class AddedReplicateRow(EstimateRow):
+    """What a replicate shows, measured after the baseline was sealed."""
+
+    TABLE = Table.ADDED_REPLICATE
+    KEY = ("replicate", "metric", "group")
+    replicate: int
+
+
 @dataclass(frozen=True)
 class ScoresRow(Row):
     """A metric's per-item scores, so that groups can be re-cut without asking a model again."""
@@ -293,6 +296,10 @@ class ScoresRow(Row):
     metric: str
     shape: tuple[int, ...]
     data: bytes = b""  # float32, little-endian
+
+    def __post_init__(self) -> None:
+        if min(self.shape, default=0) < 0 or len(self.data) != 4 * math.prod(self.shape):
+            raise ValueError(f"data: {len(self.data)} bytes are not {self.shape} numbers of 4")
 
     @property
     def scores(self) -> npt.NDArray[np.float32]:
@@ -318,17 +325,26 @@ class AddedItemsRow(ScoresRow):
 
 @final
 @dataclass(frozen=True)
+class AddedSealRow(Row):
+    """What was added to a generation after it was sealed: of the baseline, its replicates' too."""
+
+    TABLE = Table.ADDED_SEAL
+    KEY = ("generation",)
+    generation: int
+    seal: Seal
+
+
+@final
+@dataclass(frozen=True)
 class CheckpointRow(Row):
-    """The newest complete checkpoint of a training: how many steps it has finished, and the artifact of its
-    state.
-    """
+    """A training's newest complete checkpoint: how many steps are finished, and the artifact of its state."""
 
     TABLE = Table.CHECKPOINT
     KEY = ("generation", "phase")
     generation: int
     phase: str
     finished: int
-    artifact: str
+    artifact: ArtifactName
 
 
 @final
@@ -362,8 +378,6 @@ class ReleasedRow(Row):
 
 ROWS: tuple[type[Row], ...] = (
     ConfigRow, BaseWeightsRow, ManifestRow, PackagesRow, PastRow, PhaseRow, DatasetRow, SampleRow,
-    CurationRow,
-    AuditRow, ReplicateAuditRow, MetricRow, AddedMetricRow, ReplicateRow, ItemsRow, AddedItemsRow,
-    CheckpointRow,
-    AttemptRow, ReleasedRow,
+    CurationRow, AuditRow, ReplicateAuditRow, MetricRow, AddedMetricRow, ReplicateRow, AddedReplicateRow,
+    ItemsRow, AddedItemsRow, AddedSealRow, CheckpointRow, AttemptRow, ReleasedRow,
 )  # fmt: skip

@@ -8,7 +8,10 @@ schema.
 
 import hashlib
 import os
+import stat
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self, TypeVar, final
@@ -17,13 +20,19 @@ import lmdb
 
 from loopsim.core import faults
 from loopsim.core.errors import CorruptRun, RunHeld, RunNotFound, RunVanished, storage_error
+from loopsim.store import pages, second_copy
 from loopsim.store.codec import decode, encode, kind_of
-from loopsim.store.keys import SEALED, VOLATILE, Key, Part, Table, decode_key, encode_key, readable
-from loopsim.store.rows import Row
+from loopsim.store.keys import VOLATILE, Key, Part, Table, decode_key, encode_key, readable, table_of
+from loopsim.store.row import Row
 
 R = TypeVar("R", bound=Row)
 RowName = tuple[type[Row], Key]
+DATA_FILE = "data.mdb"
 _MAP_SIZE = 8 << 30  # sparse: costs address space, not disk
+_BROKEN = (
+    lmdb.InvalidError, lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.VersionMismatchError,
+    lmdb.MapResizedError,
+)  # fmt: skip
 # LMDB lets a process open an environment once only, so that its readers and its writer share one: by path,
 # whether it is read-only, and how many stores use it.
 _open: dict[str, tuple[Any, bool, int]] = {}
@@ -39,10 +48,74 @@ def _acquire(path: Path, readonly: bool, create: bool) -> Any:
                 raise RunHeld(f"run {path.parent.name} is open for reading in this process; close it first")
             _open[name] = (env, only_read, users + 1)
             return env
-        size = _MAP_SIZE if create else max(_MAP_SIZE, 2 * (path / "data.mdb").stat().st_size)
+        _require_own_files(path)
+        size = _MAP_SIZE
+        if not create:
+            _require_sound(path, None)
+            size = max(size, 2 * (path / DATA_FILE).stat().st_size)
         env = lmdb.open(name, map_size=size, readonly=readonly, create=create, sync=True, readahead=False)
+        try:
+            # What processes held that were killed while they read, else no slot would be left some day.
+            env.reader_check()
+            _require_sound_snapshot(path, env)
+        except BaseException:
+            env.close()
+            raise
         _open[name] = (env, readonly, 1)
         return env
+
+
+def _require_own_files(path: Path) -> None:
+    """Raise CorruptRun if the store's folder or a file in it is a link to somewhere else: LMDB would write
+    there.
+    """
+    for part, wanted in (
+        (path, stat.S_ISDIR),
+        (path / DATA_FILE, stat.S_ISREG),
+        (path / "lock.mdb", stat.S_ISREG),
+    ):
+        try:
+            found = os.lstat(part)
+        except FileNotFoundError:
+            continue
+        if not wanted(found.st_mode) or (part != path and found.st_nlink > 1):
+            raise CorruptRun(
+                f"{part} is a link or no ordinary file: loopsim opens only what lies in the run itself; "
+                "copy the run with what its links point to (cp -rL), or delete it"
+            )
+
+
+def _require_sound(path: Path, transaction: int | None) -> None:
+    """Raise CorruptRun unless LMDB can follow the pages of a snapshot. A reader may see a meta page that is
+    being written: what is wrong is looked at again.
+    """
+    for attempt in range(3):
+        try:
+            pages.check(path / DATA_FILE, transaction)
+            return
+        except pages.DamagedPages as error:
+            if attempt == 2:
+                raise DamagedStore(
+                    f"{path} is damaged: {error}; `loopsim repair {path.parent.name}` saves what is sound"
+                ) from error
+        time.sleep(0.05 * attempt)
+
+
+def _require_sound_snapshot(path: Path, env: Any) -> None:
+    """Check the newest snapshot, which is held meanwhile; a writer may leave it behind: then the next."""
+    for attempt in range(5):
+        with env.begin() as transaction:
+            number = transaction.id()
+            try:
+                _require_sound(path, number)
+                return
+            except CorruptRun:
+                if attempt == 4 or _last_transaction(env) == number:
+                    raise
+
+
+def _last_transaction(env: Any) -> int:
+    return int(env.info()["last_txnid"])
 
 
 def _give_back(env: Any) -> None:
@@ -55,8 +128,26 @@ def _give_back(env: Any) -> None:
                 env.close()
 
 
+@final
+class DamagedStore(CorruptRun):
+    """The store's pages do not hang together: its rows can only be salvaged."""
+
+
 def _prefix(kind: type[Row], parts: tuple[Part, ...]) -> bytes:
     return encode_key(kind.TABLE, *((kind.NAME,) if kind.NAME else parts))
+
+
+def hash_of_rows(rows: Iterable[tuple[bytes, bytes]], start: str = "") -> tuple[dict[str, int], str]:
+    """Return how many encoded rows there are by table, and one hash of `start` and them all.
+
+    Raises CorruptRun if one is damaged.
+    """
+    whole, counts = hashlib.blake2b(start.encode(), digest_size=16), Counter[str]()
+    for raw_key, value in rows:
+        decode(kind_of(raw_key), raw_key, value)
+        whole.update(len(raw_key).to_bytes(4, "big") + len(value).to_bytes(4, "big") + raw_key + value)
+        counts[str(table_of(raw_key))] += 1
+    return dict(counts), whole.hexdigest()
 
 
 @final
@@ -67,18 +158,23 @@ class Store:
 
     def __init__(self, path: Path, *, create: bool = False, readonly: bool = False) -> None:
         self.path = path
-        if not create and not (path / "data.mdb").is_file():
+        if not create and not (path / DATA_FILE).is_file():
             raise RunNotFound(
                 f"{path.parent}: not a loopsim run (it has no {path.name}); `loopsim runs` lists the runs"
             )
         try:
             self._env = _acquire(path, readonly, create)
-        except (lmdb.DiskError, lmdb.ReadonlyError, OSError) as error:
+        except _BROKEN as error:
+            raise DamagedStore(
+                f"{path} is damaged: LMDB cannot open it ({error}); `loopsim repair {path.parent.name}` "
+                "saves what is sound"
+            ) from error
+        except lmdb.ReadersFullError as error:
+            raise RunHeld(
+                f"{path}: too many processes read run {path.parent.name}; wait for one to end"
+            ) from error
+        except (lmdb.Error, OSError) as error:
             raise storage_error(error, path, path.parent.name) from error
-        except lmdb.Error as error:
-            if any(word in str(error) for word in ("No space", "Read-only", "Permission", "Input/output")):
-                raise storage_error(error, path, path.parent.name) from error
-            raise CorruptRun(f"{path}: LMDB cannot open it: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -111,10 +207,11 @@ class Store:
         """Yield the rows whose keys begin so, in key order. Finish or close the iterator before model
         work.
         """
-        for raw_key, value in self._values(_prefix(kind, prefix)):
+        for raw_key, value in self.values(_prefix(kind, prefix)):
             yield decode(kind, raw_key, value)
 
-    def _values(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def values(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield encoded keys that begin with `prefix` and their values, in order, unchecked."""
         with self._begin() as transaction, transaction.cursor() as cursor:
             found = cursor.set_range(prefix)
             while found and cursor.key().startswith(prefix):
@@ -177,15 +274,19 @@ class Store:
         Raises CorruptRun if a chosen row is damaged.
         """
         encoded = []
-        for raw_key, value in source._values(b""):
+        for raw_key, value in source.values():
             kind = kind_of(raw_key)
             if chosen(kind, decode_key(raw_key)):
                 decode(kind, raw_key, value)
                 encoded.append((raw_key, value))
         self._commit([*encoded, *((row.raw_key, encode(row)) for row in more)], [])
 
+    def restore(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """Put rows that are encoded already, in one durable transaction: what a repair saved."""
+        self._commit(list(rows), [])
+
     def _commit(self, encoded: list[tuple[bytes, bytes]], dropped: list[bytes]) -> None:
-        if not (self.path / "data.mdb").exists():
+        if not (self.path / DATA_FILE).exists():
             raise RunVanished(
                 f"{self.path} has vanished while the run was open; nothing more is written. Bring the "
                 "folder back, "
@@ -205,34 +306,28 @@ class Store:
             except (lmdb.Error, OSError) as error:
                 raise storage_error(error, self.path, self.path.parent.name) from error
         faults.reach("store.commit.after")
+        if any(second_copy.holds(raw_key) for raw_key in (*dict(encoded), *dropped)):
+            self.copy_again()
+
+    def copy_again(self) -> None:
+        """Write the second copy anew, beside the database."""
+        try:
+            rows = [row for table in second_copy.TABLES for row in self.values(encode_key(table))]
+            second_copy.write(self.path.parent, rows)
+        except OSError as error:
+            raise storage_error(error, self.path.parent, self.path.parent.name) from error
 
     def digest(self) -> str:
         """Return the hash of every row that is a result. Raises CorruptRun if one is damaged."""
-        return self._hash_of(encode_key(table) for table in sorted(set(Table) - set(VOLATILE)))[1]
-
-    def seal(self, generation: int) -> tuple[int, str]:
-        """Return how many rows belong to a generation alone, its data and what was measured, and their
-        hash.
-        """
-        return self._hash_of(encode_key(table, generation) for table in SEALED)
-
-    def _hash_of(self, prefixes: Iterable[bytes]) -> tuple[int, str]:
-        whole, count = hashlib.blake2b(digest_size=16), 0
-        for prefix in prefixes:
-            for raw_key, value in self._values(prefix):
-                decode(kind_of(raw_key), raw_key, value)
-                whole.update(
-                    len(raw_key).to_bytes(4, "big") + len(value).to_bytes(4, "big") + raw_key + value
-                )
-                count += 1
-        return count, whole.hexdigest()
+        tables = sorted(set(Table) - set(VOLATILE))
+        return hash_of_rows(row for table in tables for row in self.values(encode_key(table)))[1]
 
     def damaged(self) -> list[tuple[bytes, str]]:
         """Return (encoded key, what is wrong) for each row whose checksum, schema, key or shape is not
         right.
         """
         problems = []
-        for raw_key, value in self._values(b""):
+        for raw_key, value in self.values():
             try:
                 decode(kind_of(raw_key), raw_key, value)
                 decode_key(raw_key)

@@ -12,6 +12,8 @@ from loopsim.evaluation.measure import MEASURES
 from loopsim.phases.evaluate import measure, metric_rows, replicate_rows
 from loopsim.runs.open import open_or_create
 from loopsim.runs.run import ActiveRun
+from loopsim.store.rows import AddedSealRow
+from loopsim.store.seals import added_seal
 
 
 def add_metrics(
@@ -59,8 +61,12 @@ def _add(
         config = config.model_copy(update={"evaluate": settings})
     context = run.context(generation, phase, config)
     results = measure(context, names)
-    if phase.replicate:
-        context.write_batch(list(replicate_rows(phase.replicate, results)))
-    else:
-        context.write_batch(list(metric_rows(generation, results, added=True)))
+    rows = list(
+        replicate_rows(phase.replicate, results, added=True)
+        if phase.replicate
+        else metric_rows(generation, results, added=True)
+    )
+    if context.store is not None:
+        seal = added_seal(context.store, generation, rows)
+        context.write_batch([*rows, AddedSealRow(generation, seal)])
     return [result.metric for result in results]

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, final
 
 from loopsim.config import Config
-from loopsim.core.errors import LoopsimError
+from loopsim.core.errors import LoopsimError, RunExists
 from loopsim.core.rng import seed_for
 from loopsim.loop import run_loop
 from loopsim.runs.catalog import run_state
 from loopsim.runs.open import open_or_create
+
+MARK = "made-by-torture"  # the file by which a folder is known that a test may empty
 
 
 @final
@@ -77,12 +79,12 @@ def crash_test(
     processes have died.
 
     Each round has a new directory and at most twelve kills, each at an instant uniform over an undisturbed
-    loop's time: resumes are killed, too. Raises LoopsimError if a loop stops with an error of its own.
+    loop's time: resumes are killed, too. Raises RunExists if the directory is not an earlier test's,
+    LoopsimError if a loop stops with an error of its own.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["loopsim.studies.crash_test"])
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
+    _empty(directory)
     tree = config.model_dump(mode="json")
     _attempt(context, directory / "warm-up", tree, None)  # the first process starts the server
     shutil.rmtree(directory / "warm-up")
@@ -107,6 +109,27 @@ def crash_test(
         rounds.append(Round(kills, ended[0], spent))
         shutil.rmtree(place)
     return CrashTest(digest, seconds, rounds)
+
+
+def _empty(directory: Path) -> None:
+    """Make the folder of a test, or empty one that an earlier test has made. Raises RunExists if it is
+    anything else.
+    """
+    mark = directory / MARK
+    ours = (
+        directory.is_dir() and not directory.is_symlink() and (mark.is_file() or not any(directory.iterdir()))
+    )
+    if os.path.lexists(directory) and not ours:
+        raise RunExists(
+            f"{directory} was not made by `loopsim torture`, which would empty it; choose another --name"
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    for left in directory.iterdir():  # the mark stays: a kill in between must not make the folder a stranger
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)
+        elif left != mark:
+            left.unlink()
 
 
 def _where(directory: Path) -> str:

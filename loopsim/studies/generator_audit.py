@@ -25,6 +25,7 @@ from loopsim.models.classifiers import label_pictures
 from loopsim.models.diffusion.loading import is_pocket_folder
 from loopsim.report.audit import Audit, Prompt
 from loopsim.runs.resolve import resolve
+from loopsim.runs.retention import require_kept
 from loopsim.runs.stored_config import stored_config
 from loopsim.store import artifacts
 from loopsim.store.integrity import finished_phases, released_phases
@@ -77,6 +78,8 @@ def of_run(directory: Path, generation: int | None) -> AuditSource:
     """
     with Store(directory / STATE, readonly=True) as store:
         config, released = stored_config(store, directory), released_phases(store)
+        if generation is not None:
+            require_kept(store, directory.name, generation, "finetune")
         trained = {
             g: row.artifacts
             for (g, name), row in finished_phases(store).items()

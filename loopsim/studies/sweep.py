@@ -2,6 +2,8 @@
 the unit.
 """
 
+import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -13,6 +15,7 @@ from loopsim.core.errors import ConfigError
 from loopsim.core.events import Listener, unheard
 from loopsim.core.interrupt import Interrupt
 from loopsim.loop import run_loop
+from loopsim.runs.catalog import MAX_NAME_BYTES
 from loopsim.runs.open import open_or_create
 from loopsim.runs.resolve import read_config
 
@@ -57,8 +60,13 @@ def cells_of(source: str, axes: Mapping[str, Sequence[Any]], overrides: Sequence
 
 
 def cell_name(setting: Mapping[str, Any]) -> str:
-    """Return the name of the run of one combination: "seed_0-alpha_0.2"."""
-    return "-".join(f"{key.rsplit('.', 1)[-1]}_{_word(value)}" for key, value in setting.items()) or "run"
+    """Return the name of the run of one combination, "seed_0-alpha_0.2"; where it would be too long for a
+    file system, its beginning and a hash of it.
+    """
+    name = "-".join(_word(f"{key.rsplit('.', 1)[-1]}_{value}") for key, value in setting.items()) or "run"
+    if len(os.fsencode(name)) <= MAX_NAME_BYTES:
+        return name
+    return f"{name[:40]}-{hashlib.blake2b(name.encode(), digest_size=8).hexdigest()}"
 
 
 def _toml(value: Any) -> str:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.helpers.command_line import in_runs, loopsim
+from tests.helpers.command_line import in_runs, loopsim_here
 
 
 def test_the_report_fits_80_columns_without_colour(finished_run) -> None:
     directory, _ = finished_run
-    shown = loopsim("report", directory.name, *in_runs(directory.parent))
+    shown = loopsim_here("report", directory.name, *in_runs(directory.parent))
     assert shown.returncode == 0, shown.stderr
     assert max(map(len, shown.stdout.splitlines())) <= 80
     assert "\x1b" not in shown.stdout
@@ -28,7 +28,7 @@ def test_the_report_fits_80_columns_without_colour(finished_run) -> None:
 
 def test_the_json_report_has_its_columns(finished_run) -> None:
     directory, _ = finished_run
-    document = json.loads(loopsim("report", "--json", *in_runs(directory.parent)).stdout)
+    document = json.loads(loopsim_here("report", "--json", *in_runs(directory.parent)).stdout)
     assert document["run"] == directory.name
     assert document["generations"] == [0, 1, 2]
     assert {"generation", "metric", "group", "value", "n", "low", "high"} <= document["metrics"][0].keys()
@@ -43,23 +43,25 @@ def test_the_json_report_has_its_columns(finished_run) -> None:
         "retraining",
         "verdict",
     } == set(document["drift"][0])
-    only = json.loads(loopsim("report", "--json", "--metric", "recall", *in_runs(directory.parent)).stdout)
+    only = json.loads(
+        loopsim_here("report", "--json", "--metric", "recall", *in_runs(directory.parent)).stdout
+    )
     assert {row["metric"] for row in only["metrics"]} == {"recall@1", "recall@5", "recall@10"}
 
 
 def test_a_contact_sheet_is_a_picture(finished_run, tmp_path: Path) -> None:
     directory, _ = finished_run
-    shown = loopsim(
+    shown = loopsim_here(
         "show", directory.name, "-g", "2", "-o", str(tmp_path / "sheet.png"), *in_runs(directory.parent)
     )
     assert shown.returncode == 0, shown.stderr
     assert min(Image.open(tmp_path / "sheet.png").size) > 200
-    none = loopsim("show", directory.name, "-g", "0", *in_runs(directory.parent))
+    none = loopsim_here("show", directory.name, "-g", "0", *in_runs(directory.parent))
     assert none.returncode == 3
     assert "generation 0 is real data only" in none.stderr
 
 
 def test_runs_and_verify(finished_run) -> None:
     directory, digest = finished_run
-    assert "finished" in loopsim("runs", *in_runs(directory.parent)).stdout
-    assert f"digest: {digest}" in loopsim("verify", directory.name, *in_runs(directory.parent)).stdout
+    assert "finished" in loopsim_here("runs", *in_runs(directory.parent)).stdout
+    assert f"digest: {digest}" in loopsim_here("verify", directory.name, *in_runs(directory.parent)).stdout

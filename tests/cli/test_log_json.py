@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command_line import in_runs, loopsim
+from tests.helpers.command_line import in_runs, loopsim, loopsim_here
 from tests.helpers.loops import small_arguments
 from tests.helpers.rows import digest_on_disk
 
 
 def test_a_log_that_cannot_be_written_stops_before_anything_runs(tmp_path: Path) -> None:
     missing = str(tmp_path / "missing" / "log.jsonl")
-    failed = loopsim("start", *small_arguments(), "--log-json", missing, *in_runs(tmp_path))
+    failed = loopsim_here("start", *small_arguments(), "--log-json", missing, *in_runs(tmp_path))
     assert failed.returncode == 2
     assert "--log-json" in failed.stderr
     assert "Traceback" not in failed.stderr

@@ -8,7 +8,7 @@ import pytest
 
 from loopsim.runs.catalog import run_state
 from loopsim.runs.lock import RunLock
-from tests.helpers.command_line import in_runs, loopsim, start_loopsim
+from tests.helpers.command_line import in_runs, loopsim, loopsim_here, start_loopsim
 from tests.helpers.loops import resume_run, small_arguments
 
 
@@ -29,7 +29,7 @@ from tests.helpers.loops import resume_run, small_arguments
 def test_bad_input_is_one_clear_message_and_changes_nothing(
     tmp_path: Path, arguments: list[str], code: int, words: list[str]
 ) -> None:
-    failed = loopsim(*arguments, *in_runs(tmp_path))
+    failed = loopsim_here(*arguments, *in_runs(tmp_path))
     assert failed.returncode == code, failed.stderr
     assert all(word in failed.stderr for word in words), failed.stderr
     assert "Traceback" not in failed.stderr
@@ -40,7 +40,7 @@ def test_a_foreign_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_bytes(b"cat")
     for command, code in ((["resume", "photos"], 3), (["start", "--name", "photos"], 4)):
-        failed = loopsim(*command, *in_runs(tmp_path))
+        failed = loopsim_here(*command, *in_runs(tmp_path))
         assert failed.returncode == code, failed.stderr
         assert "photos" in failed.stderr
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["cat.jpg"]
@@ -48,16 +48,16 @@ def test_a_foreign_directory_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_is_not_started_twice(finished_run) -> None:
     directory, digest = finished_run
-    failed = loopsim("start", *small_arguments(), "--name", directory.name, *in_runs(directory.parent))
+    failed = loopsim_here("start", *small_arguments(), "--name", directory.name, *in_runs(directory.parent))
     assert failed.returncode == 4
     assert f"loopsim resume {directory.name}" in failed.stderr
-    assert f"digest: {digest}" in loopsim("verify", directory.name, *in_runs(directory.parent)).stdout
+    assert f"digest: {digest}" in loopsim_here("verify", directory.name, *in_runs(directory.parent)).stdout
 
 
 def test_a_run_held_by_another_process_is_refused_with_its_holder(finished_run) -> None:
     directory, _ = finished_run
     with RunLock(directory):
-        failed = loopsim("resume", directory.name, *in_runs(directory.parent))
+        failed = loopsim_here("resume", directory.name, *in_runs(directory.parent))
     assert failed.returncode == 5
     assert str(os.getpid()) in failed.stderr
 

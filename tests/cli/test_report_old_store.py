@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.helpers.command_line import in_runs, loopsim
+from tests.helpers.command_line import in_runs, loopsim_here
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -30,7 +30,7 @@ def old_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_an_old_run_is_shown(old_runs: Path, arguments: list[str], words: list[str]) -> None:
-    shown = loopsim(*arguments, *in_runs(old_runs))
+    shown = loopsim_here(*arguments, *in_runs(old_runs))
     assert shown.returncode == 0, shown.stderr
     assert all(word in shown.stdout for word in words), shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
@@ -38,11 +38,16 @@ def test_an_old_run_is_shown(old_runs: Path, arguments: list[str], words: list[s
 
 
 def test_an_old_run_is_a_document_and_a_contact_sheet(old_runs: Path, tmp_path: Path) -> None:
-    document = json.loads(loopsim("report", "store-v2", "--json", *in_runs(old_runs)).stdout)
+    document = json.loads(loopsim_here("report", "store-v2", "--json", *in_runs(old_runs)).stdout)
     expected = json.loads((FIXTURES / "store-v2.json").read_text())["metrics"]
     found = {f"{r['metric']} {r['group']} {r['generation']}": r["value"] for r in document["metrics"]}
     assert found == pytest.approx(expected)
-    compared = json.loads(loopsim("compare", "store-v2", "store-v2", "--json", *in_runs(old_runs)).stdout)
+    compared = json.loads(
+        loopsim_here("compare", "store-v2", "store-v2", "--json", *in_runs(old_runs)).stdout
+    )
     assert (compared["parting"], compared["generation"], compared["settings"]) == (None, 1, {})
-    assert loopsim("show", "store-v2", "-o", str(tmp_path / "sheet.png"), *in_runs(old_runs)).returncode == 0
+    assert (
+        loopsim_here("show", "store-v2", "-o", str(tmp_path / "sheet.png"), *in_runs(old_runs)).returncode
+        == 0
+    )
     assert min(Image.open(tmp_path / "sheet.png").size) > 200

@@ -48,6 +48,7 @@ def test_overrides_reach_nested_values_of_every_type() -> None:
         ("finetune.num_step=7", ["finetune.num_step", "did you mean 'finetune.num_steps'"]),
         ("compose.alpha=1.5", ["compose.alpha", "1.5"]),
         ("generations=-1", ["generations", "-1"]),
+        ("generations=1000000000", ["generations = 1000000000", "less than or equal to 10000"]),
         ("generations", ["key=value"]),
         ("seed.x=1", ["seed"]),
         ("data.openmoji.professions={mechanik = 0.1}", ["mechanik", "did you mean 'mechanic'"]),
@@ -66,6 +67,16 @@ def test_a_file_that_is_not_there_or_not_toml(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("seed = = 1")
     with pytest.raises(ConfigError, match=r"bad\.toml: not valid TOML"):
         load_config(str(tmp_path / "bad.toml"))
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "windows.toml").write_bytes(b"\xef\xbb\xbfseed = 7\r\n")
+    assert load_config(str(tmp_path / "windows.toml")).seed == 7
+
+
+def test_a_file_whose_name_is_too_long_is_not_there() -> None:
+    with pytest.raises(ConfigError, match="no such config file"):
+        load_config("a" * 300)
 
 
 def test_the_order_of_names_does_not_matter() -> None:

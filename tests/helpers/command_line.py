@@ -1,9 +1,41 @@
-"""The command line as its users run it, in a process of its own."""
+"""The command line as its users run it: in this process, or in one of its own."""
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
+
+from loopsim.cli.main import main
+
+
+class Done(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def loopsim_here(*arguments: str, answer: str = "", encoding: str = "utf-8") -> Done:
+    """Run the command line in this process, through a pipe of that encoding: for whatever needs no kill."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2))
+    with (
+        patch.dict(os.environ, {"COLUMNS": "80", "TERM": "dumb"}),
+        patch.multiple(sys, argv=["loopsim", *arguments], stdout=out, stderr=err, stdin=io.StringIO(answer)),
+    ):
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode(encoding))  # type: ignore[attr-defined]
+    return Done(code, *texts)
 
 
 def loopsim(*arguments: str, fault: str | None = None, **options) -> subprocess.CompletedProcess:

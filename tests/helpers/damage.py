@@ -7,7 +7,7 @@ from pathlib import Path
 import lmdb
 
 from loopsim.store.keys import readable
-from loopsim.store.rows import ConfigRow, DatasetRow
+from loopsim.store.rows import CheckpointRow, ConfigRow, DatasetRow
 from loopsim.store.store import Store
 
 _HEADER = 1 + 16  # a value's schema version and checksum; then four bytes of length, JSON, and bytes
@@ -81,3 +81,15 @@ def rewrite_dataset_row(directory: Path, generation: int, position: int) -> None
         row = store.get(DatasetRow, generation, position)
         assert row is not None
         store.write([replace(row, index=row.index + 1)])
+
+
+def delete_row(directory: Path, raw_key: bytes) -> None:
+    """Take a row out, and nothing else."""
+    with _open(directory) as env, env.begin(write=True) as transaction:
+        assert transaction.delete(raw_key)
+
+
+def forge_checkpoint(directory: Path, artifact: str) -> None:
+    """Let generation 3's CLIP have a checkpoint of that name, with a valid checksum."""
+    with Store(directory / "state.lmdb") as store:
+        store.write([CheckpointRow(3, "train_clip", 1, artifact)])

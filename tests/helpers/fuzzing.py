@@ -1,25 +1,19 @@
-"""Readers and a small valid file for each, and mutations of files: for fuzzers."""
+"""A small valid file for each format and what reads it, from `data check` to training; and mutations of
+files: for fuzzers.
+"""
 
 import contextlib
 import io
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-
 from loopsim.config import load_config
-from loopsim.data.check import CorpusSummary, SplitSummary
-from loopsim.data.formats.coco import CocoSource, read_coco
-from loopsim.data.formats.fairface import FairFaceSource, read_fairface
-from loopsim.data.formats.folder import FolderSource, read_folder
-from loopsim.data.formats.phase_dataset import PhaseSource, read_phase
-from loopsim.data.formats.webdataset import WebDatasetSource, read_webdataset
 from loopsim.data.images import BadPicture, examine, square
-from loopsim.data.reading import Item, Reading
 from loopsim.report.terminal.corpus import print_corpus
+from loopsim.report.terminal.screen import Screen
 from tests.helpers import corpora
-from tests.helpers.loops import CONFIGS
+from tests.helpers.manifests import check, data_config, draw, open_for_training
 
 Target = tuple[Path, Callable[[], object]]
 SPICES = [
@@ -53,73 +47,83 @@ def mutated(data: bytes, draw: random.Random) -> bytes:
     return bytes(found)
 
 
-def consume(readings: Iterable[Reading]) -> None:
-    """Read to the end, decode a picture now and then, and show what was skipped."""
-    rows = list(readings)
-    bad = []
-    for row in rows:
-        if isinstance(row, Item):
-            assert all(caption.isprintable() for caption in row.captions)
-            assert all(value.isprintable() for value in row.groups.values())
-        elif hasattr(row, "reason"):
-            bad.append((row.where, row.reason))
-    output = io.StringIO()
-    console = Console(file=output, force_terminal=False, width=200)
-    print_corpus(
-        console,
-        CorpusSummary("m", "h", "s", [SplitSummary("train", len(rows), 0, len(bad), 0, {}, bad[:20])]),
-    )
-    assert "\x1b" not in output.getvalue()
-    assert "\x00" not in output.getvalue()
+def through(root: Path, **roles) -> Callable[[], None]:
+    """Return what reads a corpus as its users do: `data check`, what that shows, and the first batches of a
+    run. Raises LoopsimError.
+    """
+    own = {"train": corpora.folder_source(corpora.folder(root / "sound", 12))}
+    data = data_config(max_bad_share=1.0, holdout=0.3, **(own | roles))
+
+    def read() -> None:
+        found = check(data, root / "runs")
+        output = io.StringIO()
+        print_corpus(Screen(output, width=200), found)
+        assert not any(sign in output.getvalue() for sign in ("\x1b", "\x00"))
+        draw(*open_for_training(data, root / "runs"))
+
+    return read
 
 
 def folder_of(root: Path, table: str) -> Target:
     folder = corpora.folder(root / "own", 6, table)
-    source = FolderSource(format="folder", path=str(folder), labels={"gender": "sex", "skin_tone": "skin"})
-    return folder / table, lambda: consume(read_folder(source, {}))
+    return folder / table, through(root, train=corpora.folder_source(folder))
 
 
 def coco_of(root: Path, which: str) -> Target:
     folder = corpora.coco(root / "coco", 4)
     if which == "karpathy":
-        source = CocoSource(format="coco", images=str(folder), karpathy=str(folder / "dataset_coco.json"))
-        return folder / "dataset_coco.json", lambda: consume(read_coco(source, {}))
-    captions = folder / "annotations/captions_val2014.json"
-    source = CocoSource(
-        format="coco",
-        images=str(folder / "val2014"),
-        captions=str(captions),
-        labels=str(folder / "images_val2014.csv"),
-    )
-    return captions if which == "captions" else folder / "images_val2014.csv", lambda: consume(
-        read_coco(source, {})
-    )
+        path = folder / "dataset_coco.json"
+        source = {"format": "coco", "images": str(folder), "karpathy": str(path)}
+        return path, through(root, retrieval=source)
+    captions, labels = folder / "annotations/captions_val2014.json", folder / "images_val2014.csv"
+    source = {
+        "format": "coco",
+        "images": str(folder / "val2014"),
+        "captions": str(captions),
+        "labels": str(labels),
+    }
+    return captions if which == "captions" else labels, through(root, retrieval=source)
 
 
 def fairface_of(root: Path) -> Target:
     folder = corpora.fairface(root / "fairface")
-    source = FairFaceSource(
-        format="fairface", labels=str(folder / "fairface_label_train.csv"), images=str(folder)
-    )
-    return folder / "fairface_label_train.csv", lambda: consume(read_fairface(source, {}))
+    table = folder / "fairface_label_train.csv"
+    return table, through(root, faces={"format": "fairface", "labels": str(table), "images": str(folder)})
 
 
 def phase_of(root: Path, which: str) -> Target:
     folder = corpora.phase(root / "phase")
     path = folder / f"phase_gcc_val_{which}_20221101.json"
-    unit = "region" if which == "regions" else "image"
-    source = PhaseSource(
-        format="phase", annotations=str(path), images=str(folder / "phase_images"), unit=unit
-    )
-    return path, lambda: consume(read_phase(source, {}))
+    source = {
+        "format": "phase",
+        "annotations": str(path),
+        "images": str(folder / "phase_images"),
+        "unit": "region" if which == "regions" else "image",
+    }
+    return path, through(root, retrieval=source)
 
 
 def shards_of(root: Path) -> Target:
-    folder = corpora.shards(root / "shards", 1, 3)
-    source = WebDatasetSource(
-        format="webdataset", shards=str(folder / "00000.tar"), labels={"gender": "gender"}
-    )
-    return folder / "00000.tar", lambda: consume(read_webdataset(source, {}))
+    path = corpora.shards(root / "shards", 1, 3) / "00000.tar"
+    source = {"format": "webdataset", "shards": str(path), "labels": {"gender": "gender"}}
+    return path, through(root, retrieval=source)
+
+
+def saved_of(root: Path, which: str) -> Target:
+    folder = corpora.saved_dataset(root / "saved")
+    source = {
+        "format": "saved_dataset",
+        "path": str(folder),
+        "split": "train",
+        "caption_columns": ["text"],
+        "labels": {"gender": "gender"},
+    }
+    return folder / "train" / which, through(root, retrieval=source)
+
+
+def manifest_of(root: Path) -> Target:
+    data = data_config(train=corpora.folder_source(corpora.folder(root / "sound", 6)), holdout=0.3)
+    return Path(check(data, root / "runs").manifest), lambda: draw(*open_for_training(data, root / "runs"))
 
 
 def picture_of(root: Path, format_: str) -> Target:
@@ -141,7 +145,7 @@ def picture_of(root: Path, format_: str) -> Target:
 
 def config_of(root: Path) -> Target:
     path = root / "config.toml"
-    path.write_text((CONFIGS / "own_folder.toml").read_text())
+    path.write_text((Path(__file__).parents[2] / "configs/own_folder.toml").read_text())
     return path, lambda: load_config(str(path)) and None
 
 
@@ -156,6 +160,9 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
     "phase regions": lambda root: phase_of(root, "regions"),
     "phase all": lambda root: phase_of(root, "all"),
     "webdataset": shards_of,
+    "saved dataset": lambda root: saved_of(root, "data-00000-of-00001.arrow"),
+    "saved dataset's state": lambda root: saved_of(root, "state.json"),
+    "manifest": manifest_of,
     "jpeg": lambda root: picture_of(root, "JPEG"),
     "png": lambda root: picture_of(root, "PNG"),
     "webp": lambda root: picture_of(root, "WEBP"),

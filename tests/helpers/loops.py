@@ -25,6 +25,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 # The smallest loop of the pocket world that still has every part: two generations of 24 pictures.
 SMALL = [
+    "num_threads=1",  # so small a loop gains nothing by two, and two tests run at once
     "data.num_train=24",
     "data.num_retrieval=20",
     "data.num_faces=20",

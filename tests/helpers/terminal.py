@@ -3,14 +3,16 @@
 import io
 from collections.abc import Callable
 
-from rich.console import Console
+from loopsim.core.text import IN_WORDS
+from loopsim.report.terminal.screen import Screen
 
 
-def printed(draw: Callable[[Console], None]) -> str:
+def printed(draw: Callable[[Screen], None], encoding: str = "utf-8") -> str:
     """The text that `draw` prints, checked to be readable in 80 columns without colour."""
-    output = io.StringIO()
-    draw(Console(file=output, width=80))
-    text = output.getvalue()
+    output = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors=IN_WORDS)
+    draw(Screen(output, width=80))
+    output.seek(0)
+    text = output.read()
     assert "\x1b" not in text
     assert max(map(len, text.splitlines()), default=0) <= 80
     return text

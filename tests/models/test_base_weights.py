@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from loopsim.config import Config
+from loopsim.core.device import CPU
 from loopsim.core.errors import ConfigError, DataError, LoopsimError
 from loopsim.models.base_weights import (
     check_models,
@@ -91,8 +92,8 @@ def every_part(tiny_models: TinyModels) -> dict[str, dict]:
 
 
 def test_all_models_are_opened(tiny_models: TinyModels, weights: Path) -> None:
-    require_models(Config(), weights)
-    require_models(config_of(**every_part(tiny_models)), weights)
+    require_models(Config(), weights, CPU)
+    require_models(config_of(**every_part(tiny_models)), weights, CPU)
 
 
 @pytest.mark.parametrize(
@@ -111,12 +112,12 @@ def test_one_that_is_missing_is_told_of(
     sections, missing = every_part(tiny_models), str(tmp_path / "missing")
     sections[section] = sections[section] | {key: missing}
     with pytest.raises(LoopsimError, match="missing"):
-        require_models(config_of(**sections), weights)
+        require_models(config_of(**sections), weights, CPU)
 
 
 def test_an_oracle_needs_no_generator(weights: Path, tmp_path: Path) -> None:
     missing = {"checkpoint": str(tmp_path / "missing")}
-    require_models(config_of(generator=missing, generate={"generator": "oracle"}), weights)
+    require_models(config_of(generator=missing, generate={"generator": "oracle"}), weights, CPU)
 
 
 def test_new_weights_follow_their_name() -> None:

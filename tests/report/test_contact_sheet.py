@@ -9,7 +9,8 @@ from PIL import Image
 
 from loopsim.core.errors import CorruptRun, RunNotFound
 from loopsim.report.contact_sheet import SheetSample, draw_sheet, load_sheet_samples
-from loopsim.store.rows import CurationRow, Row, SampleRow
+from loopsim.store.row import Row
+from loopsim.store.rows import CurationRow, SampleRow
 from loopsim.store.store import Store
 
 

@@ -1,6 +1,7 @@
 """What holds of a finished run, whichever schema it was written with: the contract of every store version.
 
-`fixtures/run-v2` was written by schema 2 (a loop of one generation on tiny models, with its artifacts).
+`fixtures/run-v2` and `run-v3` were written by schemas 2 and 3 (a loop of one generation on tiny models, with
+its artifacts).
 """
 
 import shutil
@@ -18,10 +19,11 @@ from tests.helpers.loops import resume_run
 from tests.helpers.rows import state_of
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-DIGESTS = {"run-v2": "3301d1a1c365a6f70b791f7021e8539e"}  # as the loopsim of that schema printed it
+# As the loopsim of that schema printed them.
+DIGESTS = {"run-v2": "3301d1a1c365a6f70b791f7021e8539e", "run-v3": "8599bb97d0a77ecd116488c013ab8c79"}
 
 
-@pytest.fixture(params=["run-v2", "today"])
+@pytest.fixture(params=[*DIGESTS, "today"])
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
     if request.param == "today":
         source, digest = request.getfixturevalue("clean")

@@ -1,5 +1,6 @@
 """The one way in: a run is made whole or not at all, and is what was asked for."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -7,19 +8,21 @@ import pytest
 
 from loopsim.config import Config
 from loopsim.core.errors import RunExists, RunMismatch
+from loopsim.core.files import temporary_beside
 from loopsim.runs.open import new_directory, open_or_create
 from tests.helpers.loops import created, opened
 
 
 def test_what_a_dead_process_left_is_swept_and_a_living_one_is_left_alone(tmp_path: Path) -> None:
-    dead, living = tmp_path / ".run.4194999.new", tmp_path / ".run.1.new"
+    mine = temporary_beside(tmp_path / "run").name
+    dead, living = (tmp_path / mine.replace(f".{os.getpid()}.", f".{pid}.") for pid in (4194999, 1))
     for left in (dead, living):
         left.mkdir()
     with new_directory(tmp_path / "run") as place:
         (place / "file").write_text("whole")
         assert not (tmp_path / "run").exists()
     assert (tmp_path / "run" / "file").read_text() == "whole"
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".run.1.new", "run"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [living.name, "run"]
 
 
 def test_one_that_fails_leaves_nothing(tmp_path: Path) -> None:

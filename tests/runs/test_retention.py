@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from loopsim.api import open_run
 from loopsim.config import Config, override_config
-from loopsim.core.errors import CorruptRun
-from loopsim.runs.retention import kept_generations
-from loopsim.runs.verify import collect_run, verify_run
+from loopsim.core.errors import CorruptRun, DataError, RunNotFound
+from loopsim.runs.retention import collect_run, kept_generations, plan_collection_of
+from loopsim.runs.verify import verify_run
 from loopsim.studies.add_metrics import add_metrics
-from tests.helpers.command_line import in_runs, loopsim
+from tests.helpers.command_line import in_runs, loopsim_here
 from tests.helpers.damage import copy_of
 from tests.helpers.loops import resume_run, start_run
 from tests.helpers.rows import artifacts_on_disk, finished_phases, named_artifacts, released_phases
@@ -21,9 +22,17 @@ def test_gc_frees_what_no_row_names(clean: tuple[Path, str], tmp_path: Path) -> 
     for name in ("tmp-left", "0123456789abcdef"):
         (directory / "artifacts" / name).mkdir()
         (directory / "artifacts" / name / "file").write_bytes(bytes(5000))
-    done = loopsim("gc", str(directory), *in_runs(tmp_path))
-    assert "tmp-left: 5 kB, left by a killed write" in done.stdout
-    assert "0123456789abcdef: 5 kB, no row names it" in done.stdout
+    there = set((directory / "artifacts").iterdir())
+    words = ("gc", str(directory), *in_runs(tmp_path))
+    for told in (loopsim_here(*words, "--dry-run"), loopsim_here(*words, answer="n\n")):
+        assert told.returncode == 0, told.stderr
+        assert "tmp-left: 5 kB, left by a killed write" in told.stdout
+        assert "0123456789abcdef: 5 kB, no row names it" in told.stdout
+        assert "would free 10 kB in 2 artifacts" in told.stdout
+    assert "nothing was changed" in told.stdout
+    assert loopsim_here(*words).returncode == 1  # asked, and nobody answers
+    assert set((directory / "artifacts").iterdir()) == there
+    assert "freed" in loopsim_here(*words, answer="y\n").stdout
     assert verify_run(directory).digest == clean[1]
     assert collect_run(directory) == []
 
@@ -39,6 +48,50 @@ def test_old_weights_go_by_policy_and_the_run_goes_on(tiny: Config, tmp_path: Pa
     shutil.rmtree(tmp_path / "longer")
     with pytest.raises(CorruptRun, match=r"weights of .* of generation 0 were let go \(keep = 'last'\)"):
         add_metrics(directory, ["caption_quality"])
+
+
+def test_links_are_deleted_and_what_they_lead_to_is_not(clean: tuple[Path, str], tmp_path: Path) -> None:
+    directory, precious = copy_of(clean, tmp_path), tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").write_bytes(bytes(5000))
+    (directory / "artifacts" / "0123").symlink_to(precious)
+    (directory / "artifacts" / "4567").symlink_to(precious / "file")
+    (directory / "artifacts" / "tmp-left").mkdir()
+    (directory / "artifacts" / "tmp-left" / "inner").symlink_to(precious)
+    planned = plan_collection_of(directory)
+    assert [(item.name, item.why) for item in planned] == [
+        ("0123", "a link"),
+        ("4567", "a link"),
+        ("tmp-left", "left by a killed write"),
+    ]
+    assert all(item.num_bytes < 5000 for item in planned)
+    assert collect_run(directory) == planned
+    assert (precious / "file").stat().st_size == 5000
+    assert verify_run(directory).digest == clean[1]
+
+
+def test_a_linked_folder_of_artifacts_is_refused(clean: tuple[Path, str], tmp_path: Path) -> None:
+    directory, precious = copy_of(clean, tmp_path), tmp_path / "precious"
+    (directory / "artifacts").rename(precious)
+    (directory / "artifacts").symlink_to(precious)
+    (precious / "mine").write_bytes(b"mine")
+    for act in (plan_collection_of, collect_run):
+        with pytest.raises(CorruptRun, match="is a link"):
+            act(directory)
+    assert (precious / "mine").read_bytes() == b"mine"
+
+
+def test_weights_that_were_let_go_are_told_as_such(clean: tuple[Path, str], tmp_path: Path) -> None:
+    directory = copy_of(clean, tmp_path)
+    planned = plan_collection_of(directory, "last")
+    assert {item.why for item in planned} == {"old weights"}
+    assert artifacts_on_disk(directory) == artifacts_on_disk(clean[0])
+    assert collect_run(directory, "last") == planned
+    with open_run(directory) as run:
+        with pytest.raises(DataError, match=r"were let go \(keep = 'last'\)"):
+            run.artifact(0, "train_clip", "clip")
+        with pytest.raises(RunNotFound, match="no generation -1; it has 0 to 2"):
+            run.artifact(-1, "train_clip", "clip")
 
 
 def test_a_policy_never_takes_what_the_loop_needs_next(

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from loopsim.core.errors import CorruptRun
 from loopsim.store.codec import decode, encode
 from loopsim.store.keys import encode_key
-from loopsim.store.rows import AuditRow, ConfigRow, Row
+from loopsim.store.row import Row
+from loopsim.store.rows import AuditRow, ConfigRow
 
 JSON = st.recursive(
     st.none()

@@ -7,9 +7,9 @@ import pytest
 
 from loopsim.core.errors import ConfigError, RunMismatch
 from loopsim.core.interrupt import Interrupt
-from loopsim.runs.catalog import run_state
+from loopsim.runs.catalog import MAX_NAME_BYTES, run_state
 from loopsim.studies.calibration import CONTROL, DATA_ONLY
-from loopsim.studies.sweep import by_setting, cells_of, parse_axis, run_cell
+from loopsim.studies.sweep import by_setting, cell_name, cells_of, parse_axis, run_cell
 from tests.helpers.command_line import in_runs, loopsim
 from tests.helpers.loops import SMALL, settings_of, small_config
 
@@ -34,6 +34,14 @@ def test_a_grid_is_every_combination_and_is_checked_before_it_runs() -> None:
         parse_axis("alpha=3")
     with pytest.raises(ConfigError, match="alpha"):
         cells_of("tiny", {"compose.alpha": [0.5, 7]})
+
+
+def test_a_long_setting_has_a_name_that_a_file_system_takes() -> None:
+    long, other = ({"data.options.name": letter * 300, "seed": 1} for letter in ("ä", "ö"))
+    names = {cell_name(long), cell_name(other)}
+    assert len(names) == 2
+    assert all(len(name.encode()) <= MAX_NAME_BYTES and name.startswith("name_") for name in names)
+    assert cell_name({"data.options.a/b": "../x"}) == "a_b_.._x"
 
 
 @pytest.mark.slow

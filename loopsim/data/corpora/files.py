@@ -7,11 +7,13 @@ from typing import final
 
 from loopsim.config import SPLITS, DataConfig, ResolvedDataConfig, Split
 from loopsim.core.errors import ConfigError, DataError
+from loopsim.core.text import printable
 from loopsim.data.corpora.corpus_kind import CorpusKind, check_data, counted, require_no_options
 from loopsim.data.corpus import Corpus
 from loopsim.data.files_corpus import FilesCorpus
 from loopsim.data.formats import parse_source
 from loopsim.data.manifest import Manifest
+from loopsim.data.paths import is_file
 from loopsim.data.reading import Report
 from loopsim.data.survey import manifest_path, survey
 
@@ -33,14 +35,14 @@ class Files(CorpusKind):
 
     def known_sizes(self, data: DataConfig, runs_dir: Path) -> Mapping[Split, int]:
         path = manifest_path(data, runs_dir)
-        if not path.is_file():
+        if not is_file(path):
             return {}
         with _closing(Manifest(path)) as manifest:
             return _sizes(data, manifest)
 
     def resolve(self, data: DataConfig, runs_dir: Path, report: Report) -> ResolvedDataConfig:
         path = manifest_path(data, runs_dir)
-        manifest = Manifest(path) if path.is_file() else survey(data, path, report)
+        manifest = Manifest(path) if is_file(path) else survey(data, path, report)
         with _closing(manifest):
             for split in SPLITS:
                 _refuse_bad(data, manifest, split)
@@ -82,10 +84,10 @@ def _refuse_bad(data: DataConfig, manifest: Manifest, split: Split) -> None:
     """Raise DataError if too many of a split's rows cannot be used."""
     tally = manifest.tally(split)
     if tally.bad_share > data.max_bad_share:
-        rows = "\n".join(f"  {row.where}: {row.reason}" for row in manifest.bad_rows(split, 5))
+        rows = "; ".join(f"{row.where}: {row.reason}" for row in manifest.bad_rows(split, 5))
         raise DataError(
             f"{split}: {tally.num_bad:,} of {tally.num_bad + tally.num_items:,} rows are bad "
-            f"({tally.bad_share:.1%}, more than data.max_bad_share = {data.max_bad_share:.1%}). The first:\n"
-            f"{rows}\nMend them, delete {manifest.path} and start again, or raise data.max_bad_share; "
-            "`loopsim data check CONFIG` lists more"
+            f"({tally.bad_share:.1%}, more than data.max_bad_share = {data.max_bad_share:.1%}). The first: "
+            f"{printable(rows)}. Mend them, delete {manifest.path} and start again, or raise "
+            "data.max_bad_share; `loopsim data check CONFIG` lists more"
         )

@@ -15,11 +15,12 @@ from loopsim.core.errors import DataError
 from loopsim.data.formats.corpus_format import CorpusFormat
 from loopsim.data.image_ref import ImageRef
 from loopsim.data.labels import agreed
-from loopsim.data.paths import inside, is_file, require
+from loopsim.data.paths import inside, is_file, require, require_folder
 from loopsim.data.reading import BadRow, Item, Reading, UnusableText, Values, clean_captions, label_of
 from loopsim.data.tables import read_json, read_rows
 
 Paths = str | tuple[str, ...]
+MAX_LIST = 10_000  # characters that list the tones of a picture's people
 
 
 @final
@@ -53,59 +54,69 @@ def read_labels(path: Path, values: Values) -> Iterator[tuple[str, dict[str, str
 
     "Both" and "Unsure" are no group. Where `skin` lists people of both tones the picture has none.
     """
-    for line, row in read_rows(require(path, "table of labels"), ("id",)):
-        if row is None or not str(row.get("id", "")).strip():
+    columns = ("skin", "bb_skin", "bb_gender")
+    for line, row in read_rows(require(path, "table of labels"), ("id",), columns):
+        key = _id(row["id"]) if row is not None else None
+        if row is None or key is None:
             yield "", BadRow(f"{path.name}, line {line}", "the line cannot be read, or has no id")
             continue
         try:
-            people = _people(row.get("skin"))
+            people = _people(row["skin"])
             tones = [{"skin_tone": tone} for word in people if (tone := _tone(word, values))]
             found = agreed(tones) if people else {}
-            largest = label_of("skin_tone", _no_both(row.get("bb_skin")), values)
+            largest = label_of("skin_tone", _no_both(row["bb_skin"]), values)
             if not people and largest is not None:
                 found["skin_tone"] = largest
-            gender = label_of("gender", _no_both(row.get("bb_gender")), values)
-            yield str(row["id"]).strip(), found | ({"gender": gender} if gender else {})
+            gender = label_of("gender", _no_both(row["bb_gender"]), values)
+            yield key, found | ({"gender": gender} if gender else {})
         except UnusableText as error:
-            yield str(row["id"]).strip(), BadRow(f"{path.name}, line {line}", str(error))
+            yield key, BadRow(f"{path.name}, line {line}", str(error))
 
 
 def _no_both(value: Any) -> Any:
-    return None if str(value).strip().lower() == "both" else value
+    return None if isinstance(value, str) and value.strip().lower() == "both" else value
 
 
 def _tone(word: Any, values: Values) -> str | None:
     return label_of("skin_tone", _no_both(word), values)
 
 
+def _id(value: Any) -> str | None:
+    return str(value).strip() or None if isinstance(value, (str, int)) else None
+
+
 def _people(text: Any) -> list[Any]:
     """Return the list that the `skin` column spells out ("['Light', 'Dark']"), or nothing."""
     try:
-        found = ast.literal_eval(text) if text else []
+        found = ast.literal_eval(text) if isinstance(text, str) and 0 < len(text) <= MAX_LIST else []
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return []
     return list(found) if isinstance(found, (list, tuple)) else []
 
 
-def _captioned(source: CocoSource) -> Iterator[tuple[str, str, list[Any]]]:
-    """Yield (image id, file name, captions) of every image that is asked for."""
+def _captioned(source: CocoSource) -> Iterator[tuple[str | None, str, list[Any]]]:
+    """Yield (image id or None, file name, captions) of every image that is asked for."""
     if source.karpathy is not None:
         path = Path(source.karpathy)
         content = read_json(path, "Karpathy split file")
         for entry in _entries(content, "images", path):
             if entry.get("split") in source.karpathy_splits:
-                name = "/".join(str(part) for part in (entry.get("filepath"), entry.get("filename")) if part)
-                sentences = [s.get("raw") for s in entry.get("sentences", []) if isinstance(s, dict)]
-                yield str(entry.get("cocoid", entry.get("imgid", name))), name, sentences
+                parts = (entry.get("filepath"), entry.get("filename"))
+                name = "/".join(part for part in parts if isinstance(part, str) and part)
+                given = entry.get("sentences")
+                sentences = given if isinstance(given, list) else []
+                captions = [sentence.get("raw") for sentence in sentences if isinstance(sentence, dict)]
+                yield _id(entry.get("cocoid", entry.get("imgid", name))), name, captions
         return
-    for given in [source.captions] if isinstance(source.captions, str) else source.captions:
-        path = Path(given)
+    for file in [source.captions] if isinstance(source.captions, str) else source.captions:
+        path = Path(file)
         content = read_json(path, "captions file")
-        captions = defaultdict(list)
+        texts = defaultdict(list)
         for annotation in _entries(content, "annotations", path):
-            captions[annotation.get("image_id")].append(annotation.get("caption"))
+            texts[_id(annotation.get("image_id"))].append(annotation.get("caption"))
         for entry in _entries(content, "images", path):
-            yield str(entry.get("id")), str(entry.get("file_name") or ""), captions.get(entry.get("id"), [])
+            key, file_name = _id(entry.get("id")), entry.get("file_name")
+            yield key, file_name if isinstance(file_name, str) else "", texts.get(key, [])
 
 
 def _entries(content: Any, name: str, path: Path) -> list[dict[str, Any]]:
@@ -118,17 +129,20 @@ def _entries(content: Any, name: str, path: Path) -> list[dict[str, Any]]:
 def read_coco(source: CocoSource, values: Values) -> Iterator[Reading]:
     """Yield an item for each image that has captions."""
     folders = [
-        require(Path(p), "folder of pictures")
+        require_folder(Path(p), "folder of pictures")
         for p in ([source.images] if isinstance(source.images, str) else source.images)
     ]
     labels: dict[str, Mapping[str, str]] = {}
     if source.labels is not None:
-        for key, found in read_labels(Path(source.labels), values):
+        for image_id, found in read_labels(Path(source.labels), values):
             if isinstance(found, BadRow):
                 yield found
             else:
-                labels[key] = found
+                labels[image_id] = found
     for key, name, captions in _captioned(source):
+        if key is None:
+            yield BadRow(f"image {name}", "no id")
+            continue
         if source.labels is not None and source.labelled_only and key not in labels:
             continue
         candidates = [inside(folder, part) for folder in folders for part in (name, name.rpartition("/")[2])]

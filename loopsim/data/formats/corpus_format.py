@@ -6,14 +6,9 @@ from typing import Any, Generic, TypeVar, final
 
 from loopsim.config import Section, Source, parse_section
 from loopsim.core.choices import Choices
-from loopsim.data.images import PictureReader
 from loopsim.data.reading import Reading, Values
 
 S = TypeVar("S", bound=Section)
-
-
-def _named_image(_: Section) -> str:
-    return "image"
 
 
 @final
@@ -22,14 +17,12 @@ class CorpusFormat(Generic[S]):
     """A format in which corpora are published.
 
     `name` is the config's `format = "…"`; `settings` its section, with that name as `format`; `read` yields
-    an item for each picture, bad rows and what is absent, in the source's order. `image_column` says which
-    column of a saved dataset holds the pictures, for formats whose pictures are rows of one.
+    an item for each picture, bad rows and what is absent, in the source's order.
     """
 
     name: str
     settings: type[S]
     read: Callable[[S, Values], Iterator[Reading]]
-    image_column: Callable[[S], str] = _named_image
 
 
 FORMATS: Choices[CorpusFormat[Any]] = Choices("data.train.format", CorpusFormat, "loopsim.data.formats")
@@ -52,9 +45,3 @@ def with_defaults(source: Source, key: str) -> Source:
 def read_source(source: Source, key: str, values: Values) -> Iterator[Reading]:
     """Yield what a source holds, in its order. Raises ConfigError, and DataError if it is missing."""
     return FORMATS.get(source.format, f"{key}.format").read(parse_source(source, key), values)
-
-
-def picture_reader(source: Source, key: str) -> PictureReader:
-    """Return what reads the bytes of a source's pictures. Raises ConfigError."""
-    settings = parse_source(source, key)
-    return PictureReader(FORMATS.get(source.format, f"{key}.format").image_column(settings))

@@ -9,7 +9,7 @@ from typing import Literal, final
 from loopsim.config import Section
 from loopsim.data.formats.corpus_format import CorpusFormat
 from loopsim.data.image_ref import ImageRef
-from loopsim.data.paths import inside, require
+from loopsim.data.paths import inside, require, require_folder
 from loopsim.data.reading import BadRow, Item, Reading, UnusableText, Values, label_of
 from loopsim.data.tables import read_rows
 
@@ -31,12 +31,13 @@ def read_fairface(source: FairFaceSource, values: Values) -> Iterator[Reading]:
     """Yield an item, without a caption, for each row of `fairface_label_*.csv`."""
     table, folder = (
         require(Path(source.labels), "table of labels"),
-        require(Path(source.images), "folder of pictures"),
+        require_folder(Path(source.images), "folder of pictures"),
     )
     for line, row in read_rows(table, ("file", *ATTRIBUTES)):
         where = f"{table.name}, line {line}"
-        path = inside(folder, row["file"]) if row is not None and row.get("file") else None
-        if row is None or path is None:
+        name = row["file"] if row is not None else None
+        path = inside(folder, name) if isinstance(name, str) else None
+        if row is None or not isinstance(name, str) or path is None:
             yield BadRow(where, "no file, or one outside the folder of pictures")
             continue
         try:
@@ -45,7 +46,7 @@ def read_fairface(source: FairFaceSource, values: Values) -> Iterator[Reading]:
             yield BadRow(where, str(error))
             continue
         yield Item(
-            row["file"],
+            name,
             ImageRef(str(path)),
             (),
             {name: label for name, label in labels.items() if label is not None},

@@ -16,11 +16,12 @@ from loopsim.core.errors import DataError
 from loopsim.data.formats.corpus_format import CorpusFormat
 from loopsim.data.image_ref import ImageRef
 from loopsim.data.labels import agreed, attribute_name
-from loopsim.data.paths import inside, is_file, require
+from loopsim.data.paths import inside, is_file, require_folder
 from loopsim.data.reading import BadRow, Item, Reading, UnusableText, Values, clean_captions, label_of
 from loopsim.data.tables import read_json
 
 # PHASE's age is not FairFace's: four groups, with babies and children as one (Chen et al. 2024).
+MAX_EDGE = 1e6  # pixels
 ATTRIBUTES = {"age": "age_group", "gender": "gender", "skin_tone": "skin_tone", "ethnicity": "ethnicity"}
 
 
@@ -47,7 +48,9 @@ def vote(answers: Any) -> dict[str, Any]:
     for answer in answers if isinstance(answers, list) else []:
         for question, value in answer.items() if isinstance(answer, Mapping) else ():
             if question != "worker":
-                votes.setdefault(question, Counter())[str(value)] += 1
+                # What is no word or number is nobody's answer.
+                word = str(value) if isinstance(value, (str, int, float)) else ""
+                votes.setdefault(question, Counter())[word] += 1
     ranked = {question: counter.most_common(2) for question, counter in votes.items()}
     return {question: top[0][0] for question, top in ranked.items() if len(top) == 1 or top[0][1] > top[1][1]}
 
@@ -66,27 +69,23 @@ def _box(region: Any) -> tuple[float, float, float, float] | None:
     if (
         not isinstance(region, (list, tuple))
         or len(region) != 4
-        or not all(isinstance(edge, (int, float)) for edge in region)
+        or not all(isinstance(edge, (int, float)) and abs(edge) < MAX_EDGE for edge in region)
     ):
         return None
-    left, top, right, bottom = map(float, region)
+    left, top, right, bottom = (float(edge) for edge in region)
     return (left, top, right, bottom) if right > left and bottom > top else None
 
 
 def _picture(folder: Path, image_id: str) -> Path | None:
-    path = inside(folder, image_id)
-    if path is None or is_file(path):
-        return path
-    return next(
-        (p for suffix in (".jpg", ".png", ".jpeg") if is_file(p := folder / f"{image_id}{suffix}")), path
-    )
+    found = [inside(folder, f"{image_id}{suffix}") for suffix in ("", ".jpg", ".png", ".jpeg")]
+    return next((path for path in found if path is not None and is_file(path)), found[0])
 
 
 def read_phase(source: PhaseSource, values: Values) -> Iterator[Reading]:
     """Yield an item for each image, labelled where all its annotated people agree, or for each person's
     region.
     """
-    folder = require(Path(source.images), "folder of pictures")
+    folder = require_folder(Path(source.images), "folder of pictures")
     content = read_json(Path(source.annotations), "annotations file")
     if not isinstance(content, dict):
         raise DataError(f"{source.annotations}: not PHASE's format, an object of image ids")

@@ -1,23 +1,26 @@
 """An audit of a generator: a line for each prompt, and what the prompts show together."""
 
-from rich.console import Console
 from rich.table import Table
 
+from loopsim.core.text import printable
 from loopsim.metrics.audit import PromptAudit
 from loopsim.report.audit import Audit
-from loopsim.report.safe_text import safe
+from loopsim.report.terminal.screen import Screen, marked
 
 # Of these attributes one group's share is shown, under this title; of others the majority's; --json has all.
 SHOWN = {"gender": ("women", "woman"), "skin_tone": ("darker skin", "darker")}
 
 
-def print_audit(console: Console, model: str, audit: Audit) -> None:
+def print_audit(console: Screen, model: str, audit: Audit) -> None:
     """Print the shares with their intervals, the world's share where it is known, and the slope."""
     answers = next(iter(audit.answers.values()))
     console.print(
-        f"audit of [bold]{safe(model)}[/bold]: {len(answers)} prompts, {answers[0].n} pictures each; 95 % "
-        "Wilson intervals",
-        highlight=False,
+        marked(
+            "audit of [bold]{}[/bold]: {} prompts, {} pictures each; 95 % Wilson intervals",
+            model,
+            len(answers),
+            answers[0].n,
+        )
     )
     console.print(_table(audit))
     for name, e in (
@@ -26,7 +29,7 @@ def print_audit(console: Console, model: str, audit: Audit) -> None:
     ):
         if e is not None and e.value is not None:
             interval = "" if e.low is None or e.high is None else f" [{e.low:.2f}, {e.high:.2f}]"
-            console.print(safe(f"{name}: {e.value:.2f}{interval}"), highlight=False)
+            console.print(f"{name}: {e.value:.2f}{interval}")
     if audit.slope is not None and audit.slope.low is not None and audit.slope.high is not None:
         console.print(f"→ The model {_verdict(audit.slope.low, audit.slope.high)} the world's stereotype.")
 
@@ -37,13 +40,13 @@ def _table(audit: Audit) -> Table:
     columns = []
     for attribute, answers in audit.answers.items():
         title, group = SHOWN.get(attribute, (attribute, None))
-        table.add_column(safe(title), justify="right", no_wrap=True)
+        table.add_column(printable(title), justify="right", no_wrap=True)
         columns.append([_share(answer, group) for answer in answers])
         if attribute == "gender":
             table.add_column("world", justify="right", no_wrap=True)
             columns.append(["" if p.women is None else f"{p.women:.0%}" for p in audit.prompts])
     for index, prompt in enumerate(audit.prompts):
-        table.add_row(safe(prompt.text), *(safe(column[index]) for column in columns))
+        table.add_row(printable(prompt.text), *(printable(column[index]) for column in columns))
     return table
 
 

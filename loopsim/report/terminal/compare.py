@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
+from loopsim.core.text import printable
 from loopsim.report.compare import Comparison
-from loopsim.report.safe_text import safe
 from loopsim.report.terminal.drift import is_headline
+from loopsim.report.terminal.screen import Screen
 from loopsim.store.rows import MeasuredRow
 
 
-def print_comparison(console: Console, found: Comparison, *, everything: bool) -> None:
+def print_comparison(console: Screen, found: Comparison, *, everything: bool) -> None:
     """Print in which settings runs differ, the first phase that left something else, and which headline
     values (or all) differ.
     """
-    names = [safe(name) for name in found.runs]
+    names = [printable(name) for name in found.runs]
     settings = Table("setting", *names, box=None, title="configs", title_justify="left")
     for name, values in found.settings.items():
-        settings.add_row(safe(name), *(safe(str(value)) for value in values))
+        settings.add_row(printable(name), *(printable(str(value)) for value in values))
     if found.settings:
         console.print(settings)
     else:
@@ -38,7 +38,7 @@ def print_comparison(console: Console, found: Comparison, *, everything: bool) -
     title = f"generation {found.generation}, where values differ"
     table = Table("metric", "group", *names, box=None, title=title, title_justify="left")
     for metric, group, estimates in shown:
-        table.add_row(safe(metric), safe(group), *map(_cell, estimates))
+        table.add_row(printable(metric), printable(group), *map(_cell, estimates))
     console.print(table)
 
 
@@ -50,4 +50,4 @@ def _cell(row: MeasuredRow | None) -> str:
     if row is None or row.value is None:
         return "n/a"
     interval = "" if row.low is None or row.high is None else f" [{row.low:.3f}, {row.high:.3f}]"
-    return safe(f"{row.value:.3f}{interval}")
+    return f"{row.value:.3f}{interval}"

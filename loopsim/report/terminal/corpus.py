@@ -1,13 +1,13 @@
 """A corpus that was read through: counts, groups and bad rows."""
 
-from rich.console import Console
 from rich.table import Table
 
+from loopsim.core.text import printable
 from loopsim.data.check import CorpusSummary
-from loopsim.report.safe_text import safe
+from loopsim.report.terminal.screen import Screen, marked
 
 
-def print_corpus(console: Console, summary: CorpusSummary) -> None:
+def print_corpus(console: Screen, summary: CorpusSummary) -> None:
     """Print what was counted in each split, what was skipped and why, and the manifest that freezes it."""
     table = Table(title="corpus", title_justify="left", box=None)
     for column in ("split", "images", "captions", "bad rows", "absent"):
@@ -20,17 +20,14 @@ def print_corpus(console: Console, summary: CorpusSummary) -> None:
         for attribute, values in split.groups.items():
             labelled = sum(values.values())
             parts = ", ".join(
-                f"{safe(value)} {count:,} ({count / labelled:.1%})" for value, count in values.items()
+                f"{printable(value)} {count:,} ({count / labelled:.1%})" for value, count in values.items()
             )
             unlabelled = split.num_images - labelled
-            console.print(
-                f"{split.split}, {safe(attribute)}: {parts}; unlabelled {unlabelled:,}", highlight=False
-            )
+            console.print(f"{split.split}, {printable(attribute)}: {parts}; unlabelled {unlabelled:,}")
     for split in summary.splits:
         for where, reason in split.bad_rows:
-            line = f"[yellow]skipped[/yellow] {split.split}, {safe(where)}: {safe(reason)}"
-            console.print(line, highlight=False)
+            console.print(marked("[yellow]skipped[/yellow] {}, {}: {}", split.split, where, reason))
         if split.num_bad > len(split.bad_rows):
             console.print(f"… and {split.num_bad - len(split.bad_rows):,} more in {split.split}")
-    console.print(f"manifest {safe(summary.manifest)}", soft_wrap=True, highlight=False)
-    console.print(f"hash {summary.hash} ({summary.state})", highlight=False)
+    console.print(f"manifest {printable(summary.manifest)}", soft_wrap=True)
+    console.print(f"hash {summary.hash} ({summary.state})")

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from loopsim.report.safe_text import safe
+from loopsim.core.text import printable
 from loopsim.report.summary import DriftRow, Summary
+from loopsim.report.terminal.screen import Screen, marked
 from loopsim.store.rows import MeasuredRow
 
 Pair = tuple[str, str]  # metric, group
@@ -79,19 +79,17 @@ def _digits(value: float, width: int) -> str:
     return f"{value:.3f}"[:width].rstrip(".")
 
 
-def print_report(console: Console, summary: Summary, *, everything: bool) -> None:
+def print_report(console: Screen, summary: Summary, *, everything: bool) -> None:
     """Print the drift report: a table and a sentence a section, from generation 0 to the last one;
     `everything` shows every group.
     """
-    console.print(f"[bold]Drift report[/bold] of run [bold]{safe(summary.run)}[/bold]")
+    console.print(marked("[bold]Drift report[/bold] of run [bold]{}[/bold]", summary.run))
     if not summary.generations:
         console.print("Nothing has been measured yet.")
         return
     first, last = summary.generations[0], summary.generations[-1]
     against = "against the models trained on real data alone (of S_g: against S_1)"
-    console.print(
-        f"generations {first}-{last}; Δ is generation {last} {against}", style="dim", highlight=False
-    )
+    console.print(f"generations {first}-{last}; Δ is generation {last} {against}", style="dim")
     drifts = {(row.metric, row.group): row for row in summary.drift if row.generation == last}
     hidden = sum(
         _print_section(console, section, summary, drifts, everything=everything) for section in SECTIONS
@@ -99,17 +97,17 @@ def print_report(console: Console, summary: Summary, *, everything: bool) -> Non
     console.print(_verdicts(list(drifts.values())))
     if hidden:
         console.print(
-            f"{hidden} more rows by group: loopsim report {safe(summary.run)} --metric NAME, or --json",
+            f"{hidden} more rows by group: loopsim report {printable(summary.run)} --metric NAME, or --json",
             style="dim",
         )
     console.print("~ Δ is within what training the baseline again with another seed does", style="dim")
     console.print(summary.method, style="dim")
     if summary.attribution:
-        console.print(safe(summary.attribution), style="dim")
+        console.print(printable(summary.attribution), style="dim")
 
 
 def _print_section(
-    console: Console, section: str, summary: Summary, drifts: Mapping[Pair, DriftRow], *, everything: bool
+    console: Screen, section: str, summary: Summary, drifts: Mapping[Pair, DriftRow], *, everything: bool
 ) -> int:
     """Print a section's table, what happened in it, and what is not available. Returns how many rows were
     left out.
@@ -122,12 +120,12 @@ def _print_section(
     shown = [pair for pair in mine if everything or is_headline(*pair)]
     if shown:
         console.print(_table(SECTIONS[section], shown, values, drifts, summary.generations))
-        console.print(_sentence([drifts[pair] for pair in mine if pair in drifts]), highlight=False)
+        console.print(_sentence([drifts[pair] for pair in mine if pair in drifts]))
         now = [values[(*pair, last)] for pair in shown if (*pair, last) in values]
         console.print(_sizes(now), style="dim")
         for reason in dict.fromkeys(row.reason for row in now if row.reason):
             lacking = ", ".join(f"{row.metric} {row.group}" for row in now if row.reason == reason)
-            console.print(safe(f"not available: {lacking}: {reason}"), style="dim")
+            console.print(printable(f"not available: {lacking}: {reason}"), style="dim")
     return len(mine) - len(shown)
 
 
@@ -168,7 +166,7 @@ def _table(
     for index, (metric, group) in enumerate(pairs):
         alone = metrics.count(metric) == 1
         if not alone and metric not in metrics[:index]:
-            table.add_row(safe(metric))
+            table.add_row(printable(metric))
         rows = [values.get((metric, group, g)) for g in generations]
         series = [row.value if row else None for row in rows]
         moved = drifts.get((metric, group))
@@ -184,10 +182,10 @@ def _table(
         label = metric if alone and group == "overall" else f"{metric} {group}" if alone else f"  {group}"
         numbers = (_number(series[0]), _number(series[-1]), sparkline(series[-SPARKLINE:]))
         table.add_row(
-            safe(label),
+            printable(label),
             *numbers,
             cells[0],
-            safe(cells[1]),
+            cells[1],
             cells[2],
             Text(cells[3], COLOURS.get(cells[3], "")),
         )
@@ -203,7 +201,7 @@ def _sentence(rows: Sequence[DriftRow]) -> str:
         mine = sorted((row for row in rows if row.verdict == verdict), key=lambda row: row.p_value)
         if mine and verdict != "no evidence":
             named = ", ".join(f"{row.metric} {row.group} {_signed(row.delta)}" for row in mine[:3])
-            told.append(f"{len(mine)} {verdict} ({safe(named)}{', …' if len(mine) > 3 else ''})")
+            told.append(f"{len(mine)} {verdict} ({printable(named)}{', …' if len(mine) > 3 else ''})")
     if not told:
         return f"→ No evidence of drift in any of {len(rows)} rows."
     return f"→ Of {len(rows)} rows " + ", ".join(told) + "; no evidence for the rest."
@@ -215,7 +213,7 @@ def _sizes(rows: Sequence[MeasuredRow]) -> str:
     for row in sorted(rows, key=lambda row: -row.n):
         if not any(row.metric in names for names in sizes.values()):
             sizes.setdefault(row.n, []).append(row.metric)
-    return safe("n: " + "; ".join(f"{n} {', '.join(names)}" for n, names in sizes.items()))
+    return printable("n: " + "; ".join(f"{n} {', '.join(names)}" for n, names in sizes.items()))
 
 
 def _verdicts(rows: Sequence[DriftRow]) -> Text:

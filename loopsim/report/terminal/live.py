@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Self, final
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -27,8 +26,9 @@ from loopsim.core.events import (
     RunOpened,
     StepTrained,
 )
+from loopsim.core.text import printable
 from loopsim.phases.policies.policy import POLICIES
-from loopsim.report.safe_text import safe
+from loopsim.report.terminal.screen import Screen, marked
 
 
 @final
@@ -45,11 +45,11 @@ class LiveProgress:
     for each phase that ends, with what it found or why it stopped; `brief`: only for those that stop.
     """
 
-    def __init__(self, console: Console, *, brief: bool = False) -> None:
+    def __init__(self, console: Screen, *, brief: bool = False) -> None:
         self.console, self._brief = console, brief
         self._run = ""
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -88,32 +88,32 @@ class LiveProgress:
                 self._ended(event)
 
     def _opened(self, event: RunOpened) -> None:
-        self._run = Path(event.run).name
+        self._run = printable(Path(event.run).name)
         self._bars.reset(
             self._loop, total=event.num_phases, completed=event.num_finished, description=self._run
         )
         for change in event.changes:
-            told = f"[yellow]not as in the last attempt:[/yellow] {safe(change)}"
-            self.console.print(f"{told}; results may differ in their last bits", highlight=False)
+            told = "[yellow]not as in the last attempt:[/yellow] {}"
+            self.console.print(marked(told, change))
 
     def _ended(self, event: PhaseEnded) -> None:
         if event.outcome == "finished":
             self._bars.advance(self._loop)
             if self._brief:
                 return
-            told = f"[dim]{safe(', '.join(f'{_name(k)} {_value(v)}' for k, v in event.facts.items()))}[/dim]"
+            facts = ", ".join(f"{_name(fact)} {_value(value)}" for fact, value in event.facts.items())
+            told = marked("[dim]{}[/dim]", facts)
         elif event.outcome == "interrupted":
-            told = "[yellow]interrupted[/yellow]"
+            told = marked("[yellow]interrupted[/yellow]")
         else:
-            first_line = (event.error or "").split("\n")[0]
-            told = f"[red]failed:[/red] {safe(first_line)}"
-        self.console.print(
-            f"[dim]g{event.generation}[/dim] {event.phase:<16} {event.seconds:6.1f} s  {told}",
-            highlight=False,
+            told = marked("[red]failed:[/red] {}", (event.error or "").split("\n")[0])
+        place = marked(
+            "[dim]g{}[/dim] {} {} s  ", event.generation, f"{event.phase:<16}", f"{event.seconds:6.1f}"
         )
+        self.console.print(place + told)
 
 
-def print_run(console: Console, directory: Path, config: ResolvedConfig) -> None:
+def print_run(console: Screen, directory: Path, config: ResolvedConfig) -> None:
     """Print which run goes on, and what its generations do, in a sentence."""
     compose, generate = config.compose, config.generate
     alpha = f" α={compose.alpha}" if POLICIES.get(compose.policy).uses_alpha else ""
@@ -122,8 +122,8 @@ def print_run(console: Console, directory: Path, config: ResolvedConfig) -> None
         f"{generate.prompts} prompts, {generate.curation}"
     )
     does += "".join(f", {entry.kind}" for entry in config.interventions)
-    which = f"run [bold]{safe(str(directory))}[/bold]"
-    console.print(f"{which}: baseline and {config.generations} generations, {safe(does)}")
+    told = "run [bold]{}[/bold]: baseline and {} generations, {}"
+    console.print(marked(told, directory, config.generations, does))
 
 
 def _name(fact: str) -> str:

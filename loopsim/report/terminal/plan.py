@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from loopsim.context.phase_names import all_phases, base_name
+from loopsim.core.text import printable
 from loopsim.core.units import readable_bytes
 from loopsim.costs.measured import Cost
 from loopsim.costs.plan import PlanRow
-from loopsim.report.safe_text import safe
+from loopsim.report.terminal.screen import Screen
 
 
-def print_plan(console: Console, title: str, rows: Sequence[PlanRow], notes: Sequence[str]) -> None:
+def print_plan(console: Screen, title: str, rows: Sequence[PlanRow], notes: Sequence[str]) -> None:
     """Print the table of costs, its total, and the notes."""
-    table = Table(title=safe(title), title_justify="left", box=None)
+    table = Table(title=printable(title), title_justify="left", box=None)
     for column in ("generation", "phase", "images", "steps", "PFLOP", "hours", "disk"):
         table.add_column(column, justify="left" if column in ("generation", "phase") else "right")
     for row in rows:
@@ -24,7 +24,7 @@ def print_plan(console: Console, title: str, rows: Sequence[PlanRow], notes: Seq
         table.add_row(row.generation, row.phase, images, steps, *numbers)
     console.print(table)
     for note in notes:
-        console.print(safe(note), highlight=False, soft_wrap=True)
+        console.print(printable(note), soft_wrap=True)
 
 
 def _short(value: float) -> str:
@@ -32,10 +32,10 @@ def _short(value: float) -> str:
 
 
 def print_budget(
-    console: Console, name: str, costs: Sequence[Cost], generations: int, num_replicates: int
+    console: Screen, name: str, costs: Sequence[Cost], generations: int, num_replicates: int
 ) -> None:
     """Print what a generation of the config `name` will take here, as measured, and the whole loop."""
-    table = Table(title=safe(f"what {name} will cost here"), title_justify="left", box=None)
+    table = Table(title=printable(f"what {name} will cost here"), title_justify="left", box=None)
     for column in ("phase", "work a generation", "seconds", "share"):
         table.add_column(column, justify="right" if column in ("seconds", "share") else "left")
     total = sum(cost.seconds for cost in costs)

@@ -2,22 +2,22 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from loopsim.report.safe_text import safe
+from loopsim.core.text import printable
 from loopsim.report.seeds import SeedRow
 from loopsim.report.terminal.drift import COLOURS, is_headline
+from loopsim.report.terminal.screen import Screen
 
 
-def print_seeds(console: Console, title: str, rows: Sequence[SeedRow]) -> None:
+def print_seeds(console: Screen, title: str, rows: Sequence[SeedRow]) -> None:
     """Print the last generation's headline rows and those with a verdict."""
     if not rows:
-        console.print(f"{safe(title)}: fewer than two seeds have finished, so there is no interval yet")
+        console.print(f"{printable(title)}: fewer than two seeds have finished, so there is no interval yet")
         return
     last = max(row.generation for row in rows)
-    heading = f"{safe(title)}: generation {last} over {rows[0].num_seeds} seeds"
+    heading = f"{printable(title)}: generation {last} over {rows[0].num_seeds} seeds"
     table = Table(title=heading, title_justify="left", box=None, pad_edge=False)
     for name in ("metric", "group"):
         table.add_column(name, no_wrap=True, overflow="ellipsis")
@@ -29,5 +29,5 @@ def print_seeds(console: Console, title: str, rows: Sequence[SeedRow]) -> None:
         if row.generation == last and told:
             interval = f"[{row.low:+.3f},{row.high:+.3f}]"
             texts = (row.metric, row.group, f"{row.delta:+.3f}", interval)
-            table.add_row(*map(safe, texts), Text(row.verdict, COLOURS[row.verdict]))
+            table.add_row(*map(printable, texts), Text(row.verdict, COLOURS[row.verdict]))
     console.print(table)

@@ -35,6 +35,14 @@ def test_a_report_has_tables_sentences_and_reasons() -> None:
     assert "gender=woman" not in text
 
 
+def test_a_report_is_readable_where_the_output_has_ascii_only() -> None:
+    found = summary(drifted("overall", "rose", None))
+    text = printed(lambda console: print_report(console, found, everything=False), "ascii")
+    assert "delta is generation 2" in text
+    assert "-> Of 1 rows 1 rose" in text
+    assert "?" not in text
+
+
 def test_everything_shows_every_group() -> None:
     text = printed(lambda console: print_report(console, summary(), everything=True))
     assert "gender=woman" in text
