@@ -72,8 +72,11 @@ def cut(data: bytes) -> bytes:
 
 
 def zeroed(data: bytes) -> bytes:
-    middle = len(data) // PAGE // 2 * PAGE
-    return data[:middle] + bytes(PAGE) + data[middle + PAGE :]
+    """Zero the page on which the newest snapshot's tree begins: any other may be a free one."""
+    number = [int.from_bytes(data[page * PAGE + 144 : page * PAGE + 152], "little") for page in (0, 1)]
+    newest = number.index(max(number)) * PAGE
+    root = int.from_bytes(data[newest + 128 : newest + 136], "little") * PAGE
+    return data[:root] + bytes(PAGE) + data[root + PAGE :]
 
 
 def without_metas(data: bytes) -> bytes:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from loopsim.config import Config, override_config
 from loopsim.core.errors import CorruptRun
 from loopsim.runs.verify import plan_repair, repair_run, verify_run
+from loopsim.store import second_copy
 from tests.helpers.damage import copy_of, flip_bit, flip_row, rewrite_dataset_row, row_names
 from tests.helpers.loops import resume_run, start_run
 from tests.helpers.rows import artifact_of
@@ -63,11 +64,19 @@ def test_resume_finds_damage_in_what_it_is_about_to_use(
     assert resume_run(tmp_path / "run") == clean[1]
 
 
-def test_a_damaged_config_cannot_be_repaired(clean: tuple[Path, str], tmp_path: Path) -> None:
+def test_a_damaged_config_comes_back_from_its_second_copy_only(
+    clean: tuple[Path, str], tmp_path: Path
+) -> None:
     directory = copy_of(clean, tmp_path)
     flip_row(directory, "meta/config", 40)
+    copy = directory / second_copy.FILE
+    kept = copy.read_bytes()
+    copy.unlink()
     with pytest.raises(CorruptRun, match="cannot be repaired"):
         plan_repair(directory)
+    copy.write_bytes(kept)
+    assert repair_run(directory).redo == []
+    assert verify_run(directory).digest == clean[1]
 
 
 def test_verify_names_what_is_damaged(tmp_path: Path, finished_run) -> None:

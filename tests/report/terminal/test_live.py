@@ -61,5 +61,6 @@ def test_facts_are_short() -> None:
 
 
 def test_another_machine_is_warned_of() -> None:
-    text = seen(RunOpened("runs/a", 1, 12, 4, ("torch 2.1 -> 2.2",)))
-    assert "not as in the last attempt: torch 2.1 -> 2.2; results may differ" in text.replace("\n", " ")
+    text = seen(RunOpened("runs/a", 1, 12, 4, ("versions: torch 2.1 -> 2.2 (bits may differ)",)))
+    told = "not as in the last attempt: versions: torch 2.1 -> 2.2 (bits may differ)"
+    assert told in text.replace("\n", " ")
