@@ -14,7 +14,7 @@ from loopsim.config import ResolvedConfig
 from loopsim.context.context import ARTIFACTS, STATE
 from loopsim.context.phase_names import PhaseKey, all_phases
 from loopsim.core.errors import CorruptRun, DataError
-from loopsim.core.files import sync_folder
+from loopsim.core.files import sweep_dead, sync_folder, temporary_beside, write_atomically
 from loopsim.models.gate import check_model_folder
 from loopsim.runs.lock import RunLock
 from loopsim.runs.retention import named_artifacts
@@ -117,8 +117,8 @@ def _first_clause(error: Exception) -> str:
 @contextmanager
 def _salvaged(directory: Path) -> Iterator[Path]:
     """Yield a store of what can be salvaged of a broken one; it is gone afterwards, unless it was moved."""
-    place = directory / "salvaged.new"
-    shutil.rmtree(place, ignore_errors=True)
+    sweep_dead(directory, STATE)
+    place = temporary_beside(directory / STATE)
     place.mkdir()
     try:
         salvage(directory / STATE, directory, place / STATE)
@@ -175,6 +175,7 @@ def repair_run(directory: Path) -> Repair:
     beside it as `damaged-N.mdb`.
     """
     with RunLock(directory):
+        sweep_dead(directory, STATE)  # of a repair that was killed
         told = plan_repair(directory)
         try:
             Store(directory / STATE, readonly=True).close()
@@ -193,16 +194,14 @@ def repair_run(directory: Path) -> Repair:
 
 
 def _put_in_place(data: Path, directory: Path) -> None:
-    """Replace a run's data file by another, in one step, and keep the old one under another name."""
-    current = directory / STATE / DATA_FILE
-    kept = sorted(directory.glob("damaged-*.mdb"))
-    for left in kept:  # of a repair that was killed here
-        if left.samefile(current):
-            left.unlink()
-    number = 1
-    while (directory / f"damaged-{number}.mdb").exists():
+    """Keep a run's data file under another name, and put another in its place in one step.
+
+    The kept one is a copy: a second name for the same file would make the run look like a link to one who is
+    killed here.
+    """
+    current, number = directory / STATE / DATA_FILE, 1
+    while os.path.lexists(directory / f"damaged-{number}.mdb"):
         number += 1
-    os.link(current, directory / f"damaged-{number}.mdb", follow_symlinks=False)
+    write_atomically(directory / f"damaged-{number}.mdb", lambda path: shutil.copyfile(current, path))
     os.replace(data, current)
     sync_folder(current.parent)
-    sync_folder(directory)

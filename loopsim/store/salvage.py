@@ -1,7 +1,8 @@
 """A new store of what a broken one still holds, with the help of its second copy."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from loopsim.core.errors import CorruptRun
@@ -13,6 +14,7 @@ from loopsim.store.rows import PhaseRow
 from loopsim.store.seals import is_for_next
 from loopsim.store.store import Store
 
+_BATCH = 1000
 _SKIPPED = (Table.CHECKPOINT,)  # a page may name one that was replaced since
 
 
@@ -23,16 +25,25 @@ def salvage(broken: Path, directory: Path, target: Path) -> None:
     `directory`: the run's, whose second copy says which phases were finished. What came after the last seal
     is left out, since nothing tells whether it is whole. Raises CorruptRun if the broken store is a link.
     """
+    copied = dict(second_copy.read(directory))
     try:
-        found = {key: value for key, value in pages.salvage(broken / "data.mdb") if _is_sound(key, value)}
+        # Twice through the file, since all its pictures at once may not fit into memory.
+        finished = copied or [key for key, _ in _rows(broken, copied) if table_of(key) is PhaseRow.TABLE]
+        kept = _sealed_phases(finished)
+        with Store(target, create=True) as store:
+            store.restore(row for row in copied.items() if _belongs(row[0], kept))
+            rows = (row for row in _rows(broken, copied) if _belongs(row[0], kept))
+            while batch := list(islice(rows, _BATCH)):
+                store.restore(batch)
     except OSError as error:
         raise CorruptRun(f"{broken}: nothing can be read there: {error}") from error
-    copied = dict(second_copy.read(directory))
-    if copied:
-        found = {key: value for key, value in found.items() if not second_copy.holds(key)} | copied
-    kept = _sealed_phases(found)
-    with Store(target, create=True) as store:
-        store.restore((key, value) for key, value in sorted(found.items()) if _belongs(key, kept))
+
+
+def _rows(broken: Path, copied: Mapping[bytes, bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the sound rows; of the tables that are copied none, if there is a copy."""
+    for key, value in pages.salvage(broken / "data.mdb"):
+        if _is_sound(key, value) and not (copied and second_copy.holds(key)):
+            yield key, value
 
 
 def _is_sound(key: bytes, value: bytes) -> bool:
@@ -42,7 +53,7 @@ def _is_sound(key: bytes, value: bytes) -> bool:
     return False
 
 
-def _sealed_phases(rows: Mapping[bytes, bytes]) -> set[PhaseKey]:
+def _sealed_phases(rows: Iterable[bytes]) -> set[PhaseKey]:
     """Return the finished phases that a seal covers, by the keys of their rows."""
     places = {
         (int(decode_key(key)[0]), str(decode_key(key)[1])) for key in rows if table_of(key) is PhaseRow.TABLE

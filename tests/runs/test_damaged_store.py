@@ -110,7 +110,8 @@ def test_a_broken_database_is_told_of_salvaged_and_ends_with_the_same_digest(
     assert repair_run(directory).problems == planned.problems
     assert resume_run(directory) == clean[1]
     assert verify_run(directory).digest == clean[1]
-    assert not list(directory.glob("*.new"))
+    assert not list(directory.glob(".*"))
+    assert (directory / "damaged-1.mdb").read_bytes() == harmed
 
 
 def test_without_its_second_copy_a_sound_run_is_mended(clean: tuple[Path, str], tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from loopsim.data.manifest import Manifest
 from loopsim.runs import open as making
 from loopsim.runs.fork import fork_run
 from loopsim.runs.open import open_or_create
-from loopsim.runs.verify import verify_run
+from loopsim.runs.verify import repair_run, verify_run
 from loopsim.studies.add_metrics import add_metrics
 from loopsim.studies.sweep import Cell, run_sweep
 from tests.helpers import corpora
@@ -129,6 +129,23 @@ def test_a_fork(clean: tuple[Path, str], tmp_path: Path) -> None:
         assert verify_run(place / "run").digest == clean[1]
 
     goes_on(tmp_path, prepare, make, sound)
+
+
+def test_a_repair(clean: tuple[Path, str], tmp_path: Path) -> None:
+    def prepare(place: Path) -> None:
+        shutil.copytree(clean[0], place / "run")
+        data = place / "run" / "state.lmdb" / "data.mdb"
+        data.write_bytes(data.read_bytes()[:100_000])
+
+    failed = []
+    for change, place in every_kill(tmp_path, prepare, lambda place: repair_run(place / "run"), 40):
+        try:
+            repair_run(place / "run")
+            verify_run(place / "run")
+            assert not list((place / "run").glob(".*"))
+        except Exception as error:
+            failed.append(f"{change}: {type(error).__name__}: {error}")
+    assert failed == []
 
 
 def test_a_manifest(tmp_path: Path) -> None:
