@@ -3,7 +3,15 @@
 import math
 from typing import Any, final
 
-from pydantic import ConfigDict, JsonValue, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    JsonValue,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from loopsim.config.base import Section
 
@@ -12,13 +20,33 @@ from loopsim.config.base import Section
 class InterventionConfig(Section):
     """One intervention: its `kind`, loopsim's own or an installed package's, and that kind's settings.
 
+    It acts on D_g and S_g for g = `from` to `until`, both included (by default from the first to the last).
     The settings (`model_extra`) are kept as they were written; the kind checks them when a run is created.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", serialize_by_alias=True)
     __pydantic_extra__: dict[str, JsonValue]
 
     kind: str
+    first: PositiveInt = Field(default=1, alias="from")
+    last: PositiveInt | None = Field(default=None, alias="until")
+
+    def acts_at(self, generation: int) -> bool:
+        """Return whether it takes part in making the data of a generation."""
+        return self.first <= generation and (self.last is None or generation <= self.last)
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> "InterventionConfig":
+        if self.last is not None and self.last < self.first:
+            raise ValueError(f"until = {self.last} is before from = {self.first}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_usual(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A run keeps its config: one that says nothing of generations is kept as it always was.
+        tree: dict[str, Any] = handler(self)
+        usual = {"from": 1, "until": None}
+        return {key: value for key, value in tree.items() if key not in usual or value != usual[key]}
 
     @model_validator(mode="before")
     @classmethod

@@ -22,16 +22,23 @@ from loopsim.store.store import Store
 _FILE = "state.safetensors"
 
 
+def checkpoints_of(store: Store, generation: int, phase: str) -> list[CheckpointRow]:
+    """Return the newest checkpoint of each training of a phase."""
+    return [row for row in store.scan(CheckpointRow, generation) if row.phase.partition("/")[0] == phase]
+
+
 @final
 @dataclass
 class StoreCheckpoints(Checkpointing):
-    """Saves every `every` seconds, and whenever the loop is asked to stop.
+    """Saves every `every` seconds, and whenever the loop is asked to stop; after step `last` in any case, so
+    that a training is not repeated while its phase goes on.
 
     The replaced checkpoint is deleted after its successor's row. Only rank 0 has the store.
     """
 
     generation: int
     phase: str
+    last: int | None
     store: Store | None
     folder: Path
     every: float
@@ -59,9 +66,8 @@ class StoreCheckpoints(Checkpointing):
     def after_step(self, num_finished: int, state: Callable[[], State], loss: float) -> None:
         self.advanced(num_finished, loss)
         faults.reach("train.step")
-        if self.store is not None and (
-            time.monotonic() - self._saved_at >= self.every or self.interrupt.requested
-        ):
+        due = time.monotonic() - self._saved_at >= self.every or self.interrupt.requested
+        if self.store is not None and (due or num_finished == self.last):
             self._save(self.store, num_finished, state())
             self._saved_at = time.monotonic()
         self.interrupt.check()

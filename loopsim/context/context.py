@@ -9,12 +9,13 @@ from typing import TypeVar, final
 from loopsim.config import ResolvedConfig
 from loopsim.context.checkpoints import StoreCheckpoints
 from loopsim.context.models import Models
-from loopsim.context.phase_names import replica
+from loopsim.context.phase_names import PREPARE, replica
 from loopsim.context.session import Session
 from loopsim.context.training_set import (
     TrainingSet,
     kept_samples,
     sources_of_dataset,
+    sources_of_rows,
     sources_of_samples,
 )
 from loopsim.core import faults
@@ -25,9 +26,10 @@ from loopsim.core.events import Listener, StepTrained
 from loopsim.core.interrupt import Interrupt
 from loopsim.data.corpus import Corpus
 from loopsim.interventions.base import Intervention, Place
+from loopsim.interventions.registry import Acting
 from loopsim.store import artifacts
 from loopsim.store.row import Row
-from loopsim.store.rows import PhaseRow, ReleasedRow
+from loopsim.store.rows import DatasetRow, PhaseRow, ReleasedRow
 from loopsim.store.store import Store
 
 T = TypeVar("T")
@@ -41,7 +43,7 @@ class PhaseContext:
     pictures with `reader`.
 
     `config` shows the sections that the phase declared; `acting` are the run's interventions as they stand
-    for the generation that the phase serves.
+    for the generation that the phase `serves`.
     """
 
     config: ResolvedConfig
@@ -56,7 +58,8 @@ class PhaseContext:
     store: Store | None
     reader: Store
     session: Session
-    acting: tuple[Intervention, ...]
+    acting: tuple[Acting, ...]
+    serves: int
     checkpoint_seconds: float
     keep: str
 
@@ -75,9 +78,22 @@ class PhaseContext:
         """The models that take part."""
         return Models(self.session, self.config, self.weights, self.find_artifact)
 
+    def acting_at(self, place: Place) -> tuple[Acting, ...]:
+        """Return the interventions that act at a place, in the config's order, with what they learned."""
+        return tuple(
+            Acting(one.number, self._learned(one)) for one in self.acting if place in one.intervention.places
+        )
+
     def interventions(self, place: Place) -> tuple[Intervention, ...]:
-        """Return the interventions that act at a place, in the config's order."""
-        return tuple(intervention for intervention in self.acting if place in intervention.places)
+        """Return what `acting_at` does, without their places in the config."""
+        return tuple(one.intervention for one in self.acting_at(place))
+
+    def _learned(self, one: Acting) -> Intervention:
+        if not one.intervention.prepares():
+            return one.intervention
+        folder = self.find_artifact(self.serves - 1, PREPARE, one.label)
+        assert folder is not None, "prepare comes before what stands on it"
+        return one.intervention.with_prepared(folder)
 
     def scratch(self) -> Path:
         """Return a folder for files that nobody misses: it is emptied when the run is opened."""
@@ -106,6 +122,10 @@ class PhaseContext:
         return TrainingSet(
             self.corpus, self.reader, self.read(lambda store: sources_of_dataset(store, chosen))
         )
+
+    def pool(self, rows: Sequence[DatasetRow]) -> TrainingSet:
+        """Return the pictures of rows that are not stored as a D_g yet."""
+        return TrainingSet(self.corpus, self.reader, self.read(lambda store: sources_of_rows(store, rows)))
 
     def samples(self, generation: int, indices: Sequence[int] | None = None) -> TrainingSet | None:
         """Return S_g's kept samples, or the given candidates, with their captions; None if there are none."""
@@ -152,11 +172,14 @@ class PhaseContext:
             artifacts.put(self.directory / ARTIFACTS, write) if self.store is not None else None
         )
 
-    def checkpoints(self, num_steps: int) -> StoreCheckpoints:
-        """Return where this phase's training keeps its state."""
+    def checkpoints(self, num_steps: int, part: str = "") -> StoreCheckpoints:
+        """Return where a training of this phase keeps its state; one of several has a `part`, and keeps it
+        until the phase is finished.
+        """
         return StoreCheckpoints(
             generation=self.generation,
-            phase=self.phase,
+            phase=f"{self.phase}/{part}" if part else self.phase,
+            last=num_steps if part else None,
             store=self.store,
             folder=self.directory / ARTIFACTS,
             every=self.checkpoint_seconds,

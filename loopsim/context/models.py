@@ -58,21 +58,38 @@ class Models:
         """
         return self._find(trained_in, "finetune", "generator", replicate) if trained_in >= 0 else None
 
-    def sampler(self, trained_in: int, replicate: int = 0, *, shared: bool = True) -> Sampler:
-        """Return SD_g for g = `trained_in` (the base model for -1), ready to draw; not `shared`, its weights
-        may be changed.
+    def generator(self, trained_in: int, replicate: int = 0) -> Diffusion:
+        """Return SD_g for g = `trained_in` (the base model for -1), opened anew, as it was trained: float32
+        weights that the caller may change.
         """
-        folder, settings = self.generator_folder(trained_in, replicate), self._config.generate
+        model, folder = self.base_generator(), self.generator_folder(trained_in, replicate)
+        if folder is not None:
+            load_finetuned(model, folder)
+        return model
+
+    def sampler(
+        self, trained_in: int, replicate: int = 0, *, adapt: Callable[[Sampler], None] | None = None
+    ) -> Sampler:
+        """Return SD_g for g = `trained_in` (the base model for -1), ready to draw; `adapt` may change it
+        first, and then nobody else gets it.
+        """
+        settings = self._config.generate
+
+        def sampler(model: Diffusion) -> Sampler:
+            return Sampler(model, settings.num_steps, settings.guidance, self._config.data.image_size)
+
+        if adapt is not None:
+            adapted = sampler(self.generator(trained_in, replicate))
+            adapt(adapted)
+            for_sampling(adapted.model)
+            return adapted
+        folder = self.generator_folder(trained_in, replicate)
+        key = ("generator", folder, self._config.generator.checkpoint)
 
         def load() -> Diffusion:
-            model = self.base_generator()
-            if folder is not None:
-                load_finetuned(model, folder)
-            return for_sampling(model)
+            return for_sampling(self.generator(trained_in, replicate))
 
-        key = ("generator", folder, self._config.generator.checkpoint)
-        model = self._session.model(key, load, is_generator=True) if shared else load()
-        return Sampler(model, settings.num_steps, settings.guidance, self._config.data.image_size)
+        return sampler(self._session.model(key, load, is_generator=True))
 
     @property
     def encoder(self) -> Clip:

@@ -33,7 +33,8 @@ class Phase:
     body may read (another raises), `inputs(config, generation)` the phases whose results it reads, `places`
     where interventions act in it: all are in the fingerprint of the finished phase. `for_next`: it makes the
     next generation's data, and schedules count that one. `replicate`: which training of the baseline it
-    belongs to (0: the loop's own).
+    belongs to (0: the loop's own). `prepares`: interventions that prepare do so in it. `if_acting`: sections
+    that it may read, too, where an intervention acts in it.
     """
 
     name: str
@@ -44,6 +45,12 @@ class Phase:
     places: frozenset[Place] = frozenset()
     for_next: bool = False
     replicate: int = 0
+    prepares: bool = False
+    if_acting: tuple[str, ...] = ()
+
+    def may_read(self, acts: bool) -> tuple[str, ...]:
+        """Return the sections that the body may read; `acts`: an intervention acts in it."""
+        return self.sections + (self.if_acting if acts else ())
 
     def serves(self, generation: int) -> int:
         """Return the generation whose data it works on, when it runs in `generation`."""

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from loopsim.data.corpus import Corpus, Record
+from loopsim.interventions.workshop import Pictures
 
 BATCH = 250
 
@@ -28,3 +29,9 @@ def read_records(corpus: Corpus, records: Sequence[Record], size: int = BATCH) -
     """Yield the records' pictures in order, in batches uint8 [k, h, w, 3]."""
     for start in range(0, len(records), size):
         yield torch.from_numpy(np.stack(corpus.images(records[start : start + size])))
+
+
+def batches(pictures: Pictures, size: int = BATCH) -> Iterator[Tensor]:
+    """Yield all pictures of a set in order, in batches uint8 [k, h, w, 3]."""
+    for start in range(0, len(pictures), size):
+        yield pictures.images(range(start, min(start + size, len(pictures))))

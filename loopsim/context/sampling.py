@@ -17,9 +17,9 @@ from loopsim.core.rng import numpy_generator
 from loopsim.data.corpus import Corpus
 from loopsim.interventions.base import Draw, Intervention, Place
 from loopsim.models.diffusion.sampler import Sampler
-from loopsim.store.rows import AuditFields, AuditRow, ReplicateAuditRow, SampleRow
+from loopsim.store.rows import AuditFields, AuditRow, PreparedRow, ReplicateAuditRow, SampleRow
 
-Planned = TypeVar("Planned", SampleRow, AuditRow, ReplicateAuditRow)
+Planned = TypeVar("Planned", SampleRow, PreparedRow, AuditRow, ReplicateAuditRow)
 
 
 class Generator(ABC):
@@ -101,13 +101,16 @@ def open_adapted_generator(context: PhaseContext, trained_in: int) -> Generator:
     adapting, noise = context.interventions(Place.WEIGHTS), context.interventions(Place.NOISE)
     if not isinstance(generator, DiffusionGenerator) or not (adapting or noise):
         return generator
-    sampler = context.models.sampler(trained_in, shared=False) if adapting else generator.sampler
-    for intervention in adapting:
-        intervention.adapt(sampler, context.training_set())
+
+    def adapt(sampler: Sampler) -> None:
+        for intervention in adapting:
+            intervention.adapt(sampler, context.training_set())
+
+    sampler = context.models.sampler(trained_in, adapt=adapt) if adapting else generator.sampler
     return DiffusionGenerator(sampler, noise)
 
 
-def as_draw(row: SampleRow | AuditFields) -> Draw:
+def as_draw(row: SampleRow | PreparedRow | AuditFields) -> Draw:
     """Return the draw that a planned row stands for."""
     if isinstance(row, SampleRow):
         return Draw(row.caption, row.prompt, row.seed, row.negative, row.guidance)

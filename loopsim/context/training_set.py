@@ -2,7 +2,7 @@
 so a set of any size fits.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from loopsim.context.pictures import BATCH
-from loopsim.core.rng import numpy_generator
+from loopsim.context.pictures import BATCH, batches
+from loopsim.core.rng import Part, numpy_generator
 from loopsim.data.corpus import Corpus, Record
 from loopsim.data.images import decode_picture
+from loopsim.interventions.workshop import Pictures
 from loopsim.store.rows import CurationRow, DatasetRow, SampleRow
 from loopsim.store.store import Store
 
@@ -40,6 +41,14 @@ def _sources(made_for: Sequence[int], index: Sequence[int], slot: Sequence[int])
     return Sources(np.array(made_for, np.int32), np.array(index, np.int32), np.array(slot, np.int32))
 
 
+def caption_of(pictures: Pictures, position: int, *name: Part) -> str:
+    """Return one of a picture's captions; which one is a function of `name` (seed, phase, step, …) and the
+    position.
+    """
+    options = pictures.captions(position)
+    return options[int(numpy_generator(*name, position).integers(len(options)))]
+
+
 @final
 class TrainingSet:
     """Pictures with their captions (several for a real one, its own for a generated one) and the slots they
@@ -59,9 +68,9 @@ class TrainingSet:
         """The slots, [n]."""
         return self.sources.slot
 
-    def select(self, positions: np.ndarray) -> "TrainingSet":
-        """Return the set of some of its pictures."""
-        return TrainingSet(self.corpus, self.store, self.sources[positions])
+    def select(self, positions: Sequence[int] | np.ndarray) -> "TrainingSet":
+        """Return the set of some of its pictures; one may be there several times."""
+        return TrainingSet(self.corpus, self.store, self.sources[np.asarray(positions, np.int64)])
 
     def _record(self, position: int) -> Record:
         return self.corpus.train_record(int(self.sources.slot[position]), int(self.sources.index[position]))
@@ -78,12 +87,15 @@ class TrainingSet:
             return self._record(position).captions
         return (self._sample(position).caption,)
 
+    def groups(self, position: int) -> Mapping[str, str]:
+        """Return a real picture's own labels: attribute -> value; of a generated one nobody knows any."""
+        return self._record(position).groups if self.sources.made_for[position] == 0 else {}
+
     def caption(self, position: int, *name: int | str) -> str:
         """Return one of a picture's captions; which one is a function of `name` (seed, phase, step, …) and
         the position.
         """
-        options = self.captions(position)
-        return options[int(numpy_generator(*name, position).integers(len(options)))]
+        return caption_of(self, position, *name)
 
     def images(self, positions: Sequence[int] | np.ndarray) -> Tensor:
         """Return pictures as uint8 [k, h, w, 3]."""
@@ -101,13 +113,17 @@ class TrainingSet:
 
     def batches(self, size: int = BATCH) -> Iterator[Tensor]:
         """Yield all pictures in order, in batches uint8 [k, h, w, 3]."""
-        for start in range(0, len(self), size):
-            yield self.images(range(start, min(start + size, len(self))))
+        return batches(self, size)
 
 
 def kept_samples(store: Store, generation: int) -> list[int]:
     """Return the candidates of S_g that curation kept, in order."""
     return [row.index for row in store.scan(CurationRow, generation) if row.kept]
+
+
+def sources_of_corpus(num_slots: int) -> Sources:
+    """Return where the corpus's training pictures lie, slot by slot."""
+    return _sources([0] * num_slots, [0] * num_slots, range(num_slots))
 
 
 def sources_of_samples(store: Store, generation: int, indices: Sequence[int]) -> Sources:
@@ -118,7 +134,11 @@ def sources_of_samples(store: Store, generation: int, indices: Sequence[int]) ->
 
 def sources_of_dataset(store: Store, generation: int) -> Sources:
     """Return what D_g is made of, as compose stored it."""
-    rows = list(store.scan(DatasetRow, generation))
+    return sources_of_rows(store, list(store.scan(DatasetRow, generation)))
+
+
+def sources_of_rows(store: Store, rows: Sequence[DatasetRow]) -> Sources:
+    """Return where the pictures of a D_g's rows lie."""
     slots = [_slot(store, row) for row in rows]
     return _sources([row.made_for for row in rows], [row.index for row in rows], slots)
 

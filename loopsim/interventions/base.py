@@ -2,14 +2,19 @@
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+from pydantic import PrivateAttr
 
 from loopsim.config.base import Section
 from loopsim.core.events import Fact
+from loopsim.interventions.draw import Candidate, Draw
+from loopsim.interventions.workshop import Pictures, Prepared, Rulers, Workshop
+
+__all__ = ["Candidate", "Draw", "Intervention", "Pictures", "Place", "Prepared", "Rulers", "Workshop"]
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,51 +25,11 @@ if TYPE_CHECKING:
 class Place(StrEnum):
     """Where an intervention acts."""
 
-    SELECT = "select"  # which pictures enter S_{g+1}
+    POOL = "pool"  # which pictures of a pool, real or not, enter D_g
+    SELECT = "select"  # which candidates enter S_{g+1}
     PROMPT = "prompt"  # what the generator reads
     NOISE = "noise"  # its initial latents
     WEIGHTS = "weights"  # the generator itself: adapters, edits, guidance
-
-
-@final
-@dataclass(frozen=True)
-class Draw:
-    """One picture to be made: `caption` is what D_{g+1} learns, `prompt` (and `negative`) what the generator
-    reads.
-
-    `guidance` None: the sampler's.
-    """
-
-    caption: str
-    prompt: str
-    seed: int
-    negative: str = ""
-    guidance: float | None = None
-
-
-@final
-@dataclass(frozen=True)
-class Candidate:
-    """One picture that may enter S_{g+1}: its place in the pool, the caption slot that it answers, CLIP_g's
-    score, what the pinned classifier sees in it (empty unless an intervention `asks_labels`), and whether it
-    is kept so far.
-    """
-
-    index: int
-    slot: int
-    group: int
-    caption: str
-    score: float
-    labels: Mapping[str, str]
-    kept: bool
-
-
-class Pictures(Protocol):
-    """D_g as an intervention sees it: pictures uint8 [k, h, w, 3] by position, and their captions."""
-
-    def __len__(self) -> int: ...
-    def captions(self, position: int) -> Sequence[str]: ...
-    def images(self, positions: Sequence[int]) -> "Tensor": ...
 
 
 class Intervention(Section, ABC):
@@ -80,9 +45,39 @@ class Intervention(Section, ABC):
     version: ClassVar[int] = 1
     asks_labels: ClassVar[bool] = False
 
+    _prepared: Path | None = PrivateAttr(default=None)
+
+    @property
+    def prepared(self) -> Path:
+        """The folder that `prepare` filled."""
+        assert self._prepared is not None, "only an intervention that prepares is given a folder"
+        return self._prepared
+
+    def with_prepared(self, folder: Path) -> Self:
+        """Return the intervention with what it learned."""
+        copy = self.model_copy()
+        copy._prepared = folder
+        return copy
+
     def content(self) -> Any:
         """Return what its result depends on, as JSON: its settings, and the hash of files that they name."""
         return self.model_dump(mode="json")
+
+    def prepares(self) -> bool:
+        """Return whether it learns something first, in a phase of its own; what it learned is in `prepared`
+        when it acts. One whose strength is 0 has nothing to learn.
+        """
+        return False
+
+    def prepare(self, workshop: Workshop) -> Prepared:
+        """Learn what it needs, after SD_g was trained and before it draws; asked only if it `prepares`."""
+        raise NotImplementedError(f"{self.name} says that it prepares, and does not")
+
+    def choose(self, pool: Pictures, rng: np.random.Generator, rulers: Rulers) -> list[int]:
+        """Return which pictures of a pool, whose origins are hidden, make D_g, in order; one may be there
+        twice.
+        """
+        return list(range(len(pool)))
 
     def pool_size(self, num: int) -> int:
         """Return how many candidates it wants, so that `num` can be kept."""
@@ -94,6 +89,14 @@ class Intervention(Section, ABC):
 
     def told(self, pool: Sequence[Candidate], chosen: Sequence[int]) -> dict[str, Fact]:
         """Return facts for people about a selection."""
+        return {}
+
+    def told_of_pool(
+        self, chosen: Sequence[int], is_real: Sequence[bool], groups: Sequence[Mapping[str, str]]
+    ) -> dict[str, Fact]:
+        """Return facts about a choice from a pool, once the origin of its pictures is open: `groups` are a
+        real picture's own labels, as far as the corpus has any.
+        """
         return {}
 
     def rewrite(self, draws: Sequence[Draw]) -> list[Draw]:

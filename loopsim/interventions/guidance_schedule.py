@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, final
 
 from pydantic import Field
 
-from loopsim.interventions.base import Intervention, Pictures, Place
+from loopsim.interventions.base import Intervention, Place
+from loopsim.interventions.workshop import Pictures
 
 if TYPE_CHECKING:
     from loopsim.models.diffusion.sampler import Sampler

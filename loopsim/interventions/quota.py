@@ -20,10 +20,11 @@ class Quota(Intervention):
     the pinned classifier names them, to their weights (default: those values that it sees, uniformly).
 
     `overdraw` times as many candidates are drawn as are kept. Where a group has too few, the best of the
-    others fill up, and `quota_unfilled` counts them.
+    others fill up, and `unfilled` counts them.
     """
 
     name: ClassVar = "quota"
+    version: ClassVar = 2
     places: ClassVar = frozenset({Place.SELECT})
     asks_labels: ClassVar = True
 
@@ -70,4 +71,4 @@ class Quota(Intervention):
     def told(self, pool: Sequence[Candidate], chosen: Sequence[int]) -> dict[str, Fact]:
         wanted = self.quotas(pool, len(chosen))
         have = [pool[position].labels.get(self.attribute, "") for position in chosen]
-        return {"quota_unfilled": sum(max(0, count - have.count(value)) for value, count in wanted.items())}
+        return {"unfilled": sum(max(0, count - have.count(value)) for value, count in wanted.items())}

@@ -1,6 +1,8 @@
 """The interventions that a config may name, and those that one config does name."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
 
 from pydantic import ValidationError
 
@@ -12,6 +14,42 @@ from loopsim.interventions.base import Intervention
 INTERVENTIONS: Choices[type[Intervention]] = Choices.of_classes(
     "interventions.kind", Intervention, "loopsim.interventions", "loopsim.interventions"
 )
+
+
+@final
+@dataclass(frozen=True)
+class Acting:
+    """An intervention of a config as it stands for one generation, and its place in the config."""
+
+    number: int
+    intervention: Intervention
+
+    @property
+    def label(self) -> str:
+        """What names it among a config's interventions."""
+        return f"{self.intervention.name}[{self.number}]"
+
+
+def acting(entries: Sequence[InterventionConfig], generation: int) -> tuple[Acting, ...]:
+    """Return the interventions that take part in making D_g and S_g, g = `generation`, in the config's order.
+
+    Raises ConfigError as `build` does.
+    """
+    return tuple(
+        Acting(number, _build(number, entry).at(generation))
+        for number, entry in enumerate(entries)
+        if entry.acts_at(generation)
+    )
+
+
+def prepares(entries: Sequence[InterventionConfig], generation: int) -> bool:
+    """Return whether one of them learns something before S_g is drawn; of one that is not installed, or not
+    as it was, nobody knows.
+    """
+    try:
+        return any(one.intervention.prepares() for one in acting(entries, generation))
+    except ConfigError:
+        return False
 
 
 def build(entries: Sequence[InterventionConfig]) -> tuple[Intervention, ...]:

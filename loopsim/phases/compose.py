@@ -1,11 +1,18 @@
 """compose: decide what D_g is made of."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from loopsim.config import ComposeConfig
 from loopsim.context.context import PhaseContext
 from loopsim.context.phase import Outputs
 from loopsim.context.training_set import kept_samples
+from loopsim.context.workshop import PinnedRulers
+from loopsim.core.errors import DataError
+from loopsim.core.events import Fact
+from loopsim.core.rng import numpy_generator
+from loopsim.interventions.base import Place
+from loopsim.interventions.registry import Acting
 from loopsim.phases.policies.policy import POLICIES, Source, slots_of
 from loopsim.store.rows import DatasetRow
 from loopsim.store.store import Store
@@ -38,6 +45,30 @@ def compose(context: PhaseContext) -> Outputs:
         DatasetRow(generation, position, source.made_for, source.index, source.slot)
         for position, source in enumerate(sources)
     ]
+    facts: dict[str, Fact] = {}
+    for acting in context.acting_at(Place.POOL):
+        rows, told = _chosen(context, acting, rows)
+        facts |= told
     num_real = sum(row.is_real for row in rows)
-    facts = {"num_images": len(rows), "num_real": num_real, "num_synthetic": len(rows) - num_real}
-    return Outputs(rows, facts=facts)
+    counts = {"num_images": len(rows), "num_real": num_real, "num_synthetic": len(rows) - num_real}
+    return Outputs(rows, facts=counts | facts)
+
+
+def _chosen(
+    context: PhaseContext, acting: Acting, rows: Sequence[DatasetRow]
+) -> tuple[list[DatasetRow], dict[str, Fact]]:
+    """Return what an intervention chooses of a pool, and what there is to tell about it."""
+    pool, intervention = context.pool(rows), acting.intervention
+    rng = numpy_generator(context.config.seed, context.generation, "compose", acting.label)
+    chosen = intervention.choose(pool, rng, PinnedRulers(context))
+    if not chosen:
+        raise DataError(
+            f"{acting.label} chose none of the {len(pool)} pictures of generation {context.generation}'s "
+            "pool: nothing is left to train on; make it less strict"
+        )
+    groups = [pool.groups(position) for position in range(len(pool))]
+    told = intervention.told_of_pool(chosen, [row.is_real for row in rows], groups)
+    return (
+        [replace(rows[number], position=position) for position, number in enumerate(chosen)],
+        {f"{acting.label}.{name}": fact for name, fact in told.items()},
+    )

@@ -12,7 +12,8 @@ from loopsim.context.sampling import draw_missing, generator_name, open_adapted_
 from loopsim.context.training_set import TrainingSet
 from loopsim.core.events import Fact
 from loopsim.core.rng import numpy_generator
-from loopsim.interventions.base import Candidate, Draw, Intervention, Place
+from loopsim.interventions.base import Candidate, Draw, Place
+from loopsim.interventions.registry import Acting
 from loopsim.models.classifiers import label_pictures
 from loopsim.phases.candidates import Planned, num_kept, plan_candidates
 from loopsim.phases.captions import write_captions
@@ -24,8 +25,8 @@ def generate(context: PhaseContext) -> Outputs:
     """Draw every candidate that is not stored yet, score all with CLIP_g, and keep the best."""
     config, made = context.config, context.generation + 1
     kept = num_kept(config, context.generation)
-    selecting = context.interventions(Place.SELECT)
-    plan = plan_candidates(config, context.generation, selecting)
+    selecting = context.acting_at(Place.SELECT)
+    plan = plan_candidates(config, context.generation, [acting.intervention for acting in selecting])
     captions = write_captions(context, plan)
     draws = [Draw(caption, caption, item.seed) for item, caption in zip(plan, captions, strict=True)]
     for intervention in context.interventions(Place.PROMPT):
@@ -75,7 +76,7 @@ def _curated(
     rows: Sequence[SampleRow],
     samples: TrainingSet,
     kept: int,
-    selecting: Sequence[Intervention],
+    selecting: Sequence[Acting],
 ) -> tuple[list[Decision], np.ndarray, dict[str, Fact]]:
     """Return each candidate's decision and CLIP_g score, and what interventions tell of their selection."""
     clip = context.models.clip(context.generation)
@@ -88,16 +89,17 @@ def _curated(
     if not selecting:
         return decisions, scores, facts
     labels: Sequence[Mapping[str, str]] = [{}] * len(rows)
-    if any(intervention.asks_labels for intervention in selecting):
+    if any(acting.intervention.asks_labels for acting in selecting):
         labels = label_pictures(context.models.classifier, context.models.detector, samples.batches())
-    for intervention in selecting:
+    for acting in selecting:
+        intervention = acting.intervention
         pool = [
             Candidate(row.index, row.slot, row.group, row.caption, float(score), label, is_kept)
             for row, score, label, (is_kept, _) in zip(rows, scores, labels, decisions, strict=True)
         ]
         rng = numpy_generator(context.config.seed, context.generation, "generate", intervention.name)
         chosen = intervention.select(pool, kept, rng)
-        facts |= intervention.told(pool, chosen)
+        facts |= {f"{acting.label}.{name}": fact for name, fact in intervention.told(pool, chosen).items()}
         known = set(chosen)
         decisions = [
             (i in known, ("" if i in known else "not ") + f"chosen by {intervention.name}")

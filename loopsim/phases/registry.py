@@ -11,6 +11,7 @@ from loopsim.phases.compose import compose
 from loopsim.phases.evaluate import evaluate
 from loopsim.phases.finetune import finetune
 from loopsim.phases.generate import generate
+from loopsim.phases.prepare import prepare
 from loopsim.phases.train_captioner import train_captioner
 from loopsim.phases.train_clip import train_clip
 
@@ -47,6 +48,9 @@ def _phases(replicate: int) -> tuple[Phase, ...]:
     def of_finetune(config: ResolvedConfig, g: int) -> list[PhaseKey]:
         return [(g, "compose"), *_previous("finetune", config.finetune.start, g)]
 
+    def of_prepare(_: ResolvedConfig, g: int) -> list[PhaseKey]:
+        return [(g, "compose"), (g, "finetune")]
+
     def of_generate(_: ResolvedConfig, g: int) -> list[PhaseKey]:
         return [(g, "compose"), (g, "train_clip"), (g, "train_captioner"), (g, "finetune")]
 
@@ -56,18 +60,35 @@ def _phases(replicate: int) -> tuple[Phase, ...]:
         return [(g, "evaluate")]
 
     phases = (
-        Phase("compose", 3, compose, ("compose", "data"), of_compose),
+        Phase(
+            "compose",
+            3,
+            compose,
+            ("compose", "data"),
+            of_compose,
+            places=frozenset({Place.POOL}),
+            if_acting=("classifier", "encoder"),
+        ),
         Phase("train_clip", 1, train_clip, ("clip",), of_train_clip),
         Phase("train_captioner", 1, train_captioner, ("captioner",), of_train_captioner),
         Phase("evaluate", 3, evaluate, ("evaluate", "captioner", *RULERS, *DRAWING), of_evaluate),
         Phase("finetune", 2, finetune, ("finetune", *DRAWING), of_finetune),
+        Phase(
+            "prepare",
+            1,
+            prepare,
+            ("compose", "finetune", *RULERS, *DRAWING),
+            of_prepare,
+            for_next=True,
+            prepares=True,
+        ),
         Phase(
             "generate",
             2,
             generate,
             ("compose", "captioner", *RULERS, *DRAWING),
             of_generate,
-            places=frozenset(Place),
+            places=frozenset(Place) - {Place.POOL},
             for_next=True,
         ),
         Phase("commit", 1, commit, (), of_commit),

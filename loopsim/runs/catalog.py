@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from loopsim.context.phase_names import all_phases
 from loopsim.core.errors import ConfigError, LoopsimError, RunNotFound
+from loopsim.runs.schedule import planned_phases
 from loopsim.runs.stored_config import stored_config
-from loopsim.store.rows import PhaseRow, SampleRow
+from loopsim.store.rows import PastRow, PhaseRow, SampleRow
 from loopsim.store.store import Store
 
 STATE = "state.lmdb"
@@ -40,7 +40,7 @@ def run_state(directory: Path) -> RunState:
     none.
     """
     with Store(directory / STATE, readonly=True) as store:
-        config = stored_config(store, directory)
+        config, past = stored_config(store, directory), store.get(PastRow)
         done, num_samples = set(), 0
         for row in store.scan(PhaseRow):
             done.add((row.generation, row.phase))
@@ -48,8 +48,9 @@ def run_state(directory: Path) -> RunState:
             num_samples += drawn if isinstance(drawn, int) else 0
         # Finished generations say how many they drew; only the one under way is counted.
         num_samples += store.count(SampleRow, 1 + sum(name == "generate" for _, name in done))
-    planned, replicates = config.generations, config.evaluate.num_replicates
-    todo = [place for place in all_phases(planned, replicates) if place not in done]
+    planned = config.generations
+    phases = planned_phases(config, past.entries if past is not None else [])
+    todo = [place for place in phases if place not in done]
     return RunState(
         directory.name,
         directory,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loopsim.config import Config, Section, override_config
 from loopsim.context.context import ARTIFACTS, STATE
+from loopsim.context.phase_names import PREPARE
 from loopsim.core.errors import ConfigError, RunExists, RunMismatch
 from loopsim.runs.open import meta_rows, new_directory
 from loopsim.runs.resolve import resolve
@@ -109,7 +110,8 @@ def _is_shared(kind: type[Row], key: Key, at: int) -> bool:
         return False
     if kind in (ReplicateRow, AddedReplicateRow, ReplicateAuditRow):
         return True
-    return int(key[0]) < at and (kind, *key) != (PhaseRow, at - 1, "generate")
+    makes_next = {(PhaseRow, at - 1, name) for name in (PREPARE, "generate")}
+    return int(key[0]) < at and (kind, *key) not in makes_next
 
 
 def _link_folder(source: Path, target: Path) -> None:

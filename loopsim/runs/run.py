@@ -4,29 +4,30 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, final
 
 from loopsim.config import ResolvedConfig
+from loopsim.context.checkpoints import checkpoints_of
 from loopsim.context.config_view import view
 from loopsim.context.context import ARTIFACTS, SCRATCH, PhaseContext
 from loopsim.context.phase import Outputs, Phase
-from loopsim.context.phase_names import PhaseKey, phase_names
+from loopsim.context.phase_names import PREPARE, PhaseKey
 from loopsim.context.session import Session
 from loopsim.core import faults
 from loopsim.core.distributed import World
 from loopsim.core.errors import Interrupted, LoopsimError, RunMismatch
 from loopsim.core.events import Listener, PhaseEnded, PhaseOutcome, PhaseStarted
 from loopsim.core.interrupt import Interrupt
-from loopsim.interventions.base import Intervention
-from loopsim.interventions.registry import build
+from loopsim.interventions.registry import Acting, acting
 from loopsim.runs.environment import environment
 from loopsim.runs.lock import RunLock
 from loopsim.runs.resolve import packages_of
 from loopsim.runs.retention import Freed, collect
+from loopsim.runs.schedule import names_of
 from loopsim.runs.stored_config import config_of_tree
 from loopsim.store import artifacts
 from loopsim.store.rows import (
@@ -76,8 +77,7 @@ class ActiveRun:
 
     def planned(self, generation: int) -> list[Phase]:
         """Return a generation's phases in order."""
-        names = phase_names(generation, self.config.generations, self.config.evaluate.num_replicates)
-        return [self.phases[name] for name in names]
+        return [self.phases[name] for name in names_of(self.config, self.past, generation)]
 
     def _before_fork(self, generation: int, phase: Phase) -> PastEntry | None:
         """Return what the run was when a phase was simulated, if that was before a fork."""
@@ -93,12 +93,14 @@ class ActiveRun:
         assert own is not None, "written when the run was created"
         return own.hash if entry is None else entry.weights
 
-    def _acting(self, config: ResolvedConfig, generation: int, phase: Phase) -> tuple[Intervention, ...]:
+    def _acting(self, config: ResolvedConfig, generation: int, phase: Phase) -> tuple[Acting, ...]:
         """Return the interventions that act in a phase, as they stand for the generation that it serves."""
+        if not phase.places and not phase.prepares:
+            return ()
         return tuple(
-            intervention.at(phase.serves(generation))
-            for intervention in build(config.interventions)
-            if intervention.places & phase.places
+            one
+            for one in acting(config.interventions, phase.serves(generation))
+            if one.intervention.places & phase.places or (phase.prepares and one.intervention.prepares())
         )
 
     def fingerprint(self, generation: int, phase: Phase) -> str:
@@ -107,28 +109,38 @@ class ActiveRun:
         """
         if (generation, phase.name) not in self._fingerprints:
             config = self.config_at(generation, phase)
-            corpus = self.reader.get(ManifestRow)
+            corpus, acts = self.reader.get(ManifestRow), self._acting(config, generation, phase)
             content = {
                 "phase": [phase.name, phase.version],
                 "seed": config.seed,
                 "sections": {
-                    name: _section(config, name, phase.serves(generation)) for name in phase.sections
+                    name: _section(config, name, phase.serves(generation))
+                    for name in phase.may_read(bool(acts))
                 },
                 "interventions": [
-                    [acting.name, acting.version, acting.content()]
-                    for acting in self._acting(config, generation, phase)
+                    [one.intervention.name, one.intervention.version, one.intervention.content()]
+                    for one in acts
                 ],
                 "packages": _packages(config, phase),
                 "weights": self._weights_at(generation, phase),
                 "corpus": None if corpus is None else corpus.hash,
                 "inputs": [
-                    self.fingerprint(g, self.phases[name]) for g, name in phase.inputs(config, generation)
+                    self.fingerprint(g, self.phases[name])
+                    for g, name in [
+                        *phase.inputs(config, generation),
+                        *self._preparation(phase, generation, acts),
+                    ]
                 ],
             }
             text = json.dumps(content, sort_keys=True, default=str)
             found = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
             self._fingerprints[generation, phase.name] = found
         return self._fingerprints[generation, phase.name]
+
+    def _preparation(self, phase: Phase, generation: int, acts: Sequence[Acting]) -> list[PhaseKey]:
+        """Return the phase in which what acts in a phase learned what it uses."""
+        learned = phase.name != PREPARE and any(one.intervention.prepares() for one in acts)
+        return [(phase.serves(generation) - 1, PREPARE)] if learned else []
 
     def finished(self, generation: int, phase: Phase) -> bool:
         """Return whether a phase's row exists. Raises RunMismatch if the config or the code no longer match
@@ -194,8 +206,9 @@ class ActiveRun:
     def context(self, generation: int, phase: Phase, config: ResolvedConfig | None = None) -> PhaseContext:
         """Return what a phase may touch, under its config or another."""
         whole = config or self.config_at(generation, phase)
+        acts = self._acting(whole, generation, phase)
         return PhaseContext(
-            config=view(whole, phase.sections, phase.name),
+            config=view(whole, phase.may_read(bool(acts)), phase.name),
             generation=generation,
             phase=phase.name,
             replicate=phase.replicate,
@@ -207,7 +220,8 @@ class ActiveRun:
             store=self.store,
             reader=self.reader,
             session=self.session,
-            acting=self._acting(whole, generation, phase),
+            acting=acts,
+            serves=phase.serves(generation),
             checkpoint_seconds=self.config.checkpoint_seconds,
             keep=self.config.keep,
         )
@@ -227,11 +241,11 @@ class ActiveRun:
                 facts=dict(outputs.facts),
                 seal=outputs.seal,
             )
-            checkpoint = self.store.get(CheckpointRow, *place)
+            done = checkpoints_of(self.store, *place)
             faults.reach("phase.finish")
-            self.store.write([*outputs.rows, row], [(CheckpointRow, place)])
+            self.store.write([*outputs.rows, row], [(CheckpointRow, checkpoint.key) for checkpoint in done])
             faults.reach("phase.finished")
-            if checkpoint is not None:
+            for checkpoint in done:
                 artifacts.remove(folder, checkpoint.artifact)
             if context.phase == "commit" and self.config.keep != "all":
                 self.collect()
@@ -253,7 +267,7 @@ def _packages(config: ResolvedConfig, phase: Phase) -> dict[str, list[str]]:
     """Return the installed packages whose version a phase's result depends on."""
     mine = {"data": "data.corpus", "evaluate": "evaluate.metrics"}
     keys = tuple(key for section, key in mine.items() if section in phase.sections)
-    keys += ("interventions.kind",) if phase.places else ()
+    keys += ("interventions.kind",) if phase.places or phase.prepares else ()
     return {
         name: [origin.package, origin.version]
         for name, origin in packages_of(config).items()

@@ -12,12 +12,13 @@ from typing import final
 
 from loopsim.config import ResolvedConfig
 from loopsim.context.context import ARTIFACTS, STATE
-from loopsim.context.phase_names import PhaseKey, all_phases
+from loopsim.context.phase_names import PhaseKey
 from loopsim.core.errors import CorruptRun, DataError
 from loopsim.core.files import sweep_dead, sync_folder, temporary_beside, write_atomically
 from loopsim.models.gate import check_model_folder
 from loopsim.runs.lock import RunLock
 from loopsim.runs.retention import named_artifacts
+from loopsim.runs.schedule import planned_phases
 from loopsim.runs.stored_config import config_of_tree, stored_config
 from loopsim.store.integrity import (
     Damage,
@@ -27,7 +28,7 @@ from loopsim.store.integrity import (
     sound_phases,
     stands_on,
 )
-from loopsim.store.rows import ConfigRow, PhaseRow
+from loopsim.store.rows import ConfigRow, PastRow, PhaseRow
 from loopsim.store.salvage import salvage
 from loopsim.store.store import DATA_FILE, DamagedStore, Store
 
@@ -137,7 +138,8 @@ def _plan(store: Store, directory: Path) -> _Plan:
             "start again"
         )
     config = _config_of(store, directory, found)
-    names = all_phases(config.generations, config.evaluate.num_replicates)
+    past = restored(found, PastRow) or store.get(PastRow)
+    names = planned_phases(config, past.entries if past is not None else [])
     order = {place: number for number, place in enumerate(names)}
     owners = [order.get(damage.owner, 0) for damage in found if damage.owner is not None]
     cut = min(owners, default=len(names))

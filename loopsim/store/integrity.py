@@ -73,6 +73,8 @@ def owner_of(raw_key: bytes) -> PhaseKey | None:
             return first, "compose"
         case Table.SAMPLE | Table.CURATION:
             return first - 1, "generate"
+        case Table.PREPARED:
+            return first - 1, "prepare"
         case Table.METRIC | Table.ITEMS | Table.AUDIT:
             return first, "evaluate"
         case Table.REPLICATE | Table.REPLICATE_AUDIT | Table.ADDED_REPLICATE:
@@ -89,7 +91,7 @@ def stands_on(raw_key: bytes) -> PhaseKey | None:
     if table_of(raw_key) in (*ADDED, Table.ADDED_SEAL):
         return int(first), "evaluate"
     if table_of(raw_key) in (Table.CHECKPOINT, Table.RELEASED):
-        return int(first), str(rest[0])
+        return int(first), str(rest[0]).partition("/")[0]  # a phase may have several trainings
     return owner_of(raw_key)
 
 

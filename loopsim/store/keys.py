@@ -18,6 +18,7 @@ class Table(StrEnum):
     DATASET = "dataset"  # generation, position: what D_g is made of
     SAMPLE = "sample"  # generation, candidate: picture, prompt, lineage of S_g
     CURATION = "curation"  # generation, candidate: scores, kept or not, and why
+    PREPARED = "prepared"  # generation, intervention, index: what SD drew for an intervention to learn from
     AUDIT = "audit"  # generation, index: the generator's answers to neutral prompts
     METRIC = "metric"  # generation, metric, group: value, interval, bootstrap replicates
     ITEMS = "items"  # generation, metric: per-item scores
@@ -36,7 +37,7 @@ VOLATILE = (Table.CHECKPOINT, Table.ATTEMPT, Table.RELEASED)
 # The kinds of a key's parts after its table: i is an integer, s a string.
 SHAPES = {
     Table.META: "s", Table.PHASE: "is", Table.DATASET: "ii", Table.SAMPLE: "ii", Table.CURATION: "ii",
-    Table.AUDIT: "ii", Table.METRIC: "iss", Table.ITEMS: "is", Table.REPLICATE: "iss",
+    Table.PREPARED: "iii", Table.AUDIT: "ii", Table.METRIC: "iss", Table.ITEMS: "is", Table.REPLICATE: "iss",
     Table.REPLICATE_AUDIT: "ii", Table.ADDED: "iss", Table.ADDED_ITEMS: "is", Table.CHECKPOINT: "is",
     Table.ATTEMPT: "i", Table.RELEASED: "is", Table.ADDED_REPLICATE: "iss", Table.ADDED_SEAL: "i",
 }  # fmt: skip

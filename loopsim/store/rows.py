@@ -177,6 +177,22 @@ class CurationRow(Row):
     reason: str
 
 
+@final
+@dataclass(frozen=True)
+class PreparedRow(Row):
+    """A picture that SD_{g-1} drew for intervention number `intervention` of the config to learn from."""
+
+    TABLE = Table.PREPARED
+    KEY = ("generation", "intervention", "index")
+    BLOB = "picture"
+    generation: int
+    intervention: int
+    index: int
+    prompt: str
+    seed: int
+    picture: bytes = b""
+
+
 @dataclass(frozen=True)
 class AuditFields(Row):
     """What a generator drew for a neutral prompt."""
@@ -378,6 +394,6 @@ class ReleasedRow(Row):
 
 ROWS: tuple[type[Row], ...] = (
     ConfigRow, BaseWeightsRow, ManifestRow, PackagesRow, PastRow, PhaseRow, DatasetRow, SampleRow,
-    CurationRow, AuditRow, ReplicateAuditRow, MetricRow, AddedMetricRow, ReplicateRow, AddedReplicateRow,
-    ItemsRow, AddedItemsRow, AddedSealRow, CheckpointRow, AttemptRow, ReleasedRow,
+    CurationRow, PreparedRow, AuditRow, ReplicateAuditRow, MetricRow, AddedMetricRow, ReplicateRow,
+    AddedReplicateRow, ItemsRow, AddedItemsRow, AddedSealRow, CheckpointRow, AttemptRow, ReleasedRow,
 )  # fmt: skip

@@ -15,6 +15,7 @@ from loopsim.store.store import Store, hash_of_rows
 
 # What belongs to a generation by its key: its data and what was measured.
 _MEASURED = (Table.DATASET, Table.SAMPLE, Table.CURATION, Table.METRIC, Table.ITEMS)
+_MADE = (*_MEASURED, Table.PREPARED)
 _OF_REPLICATES = (Table.REPLICATE, Table.REPLICATE_AUDIT)
 ADDED = (Table.ADDED, Table.ADDED_ITEMS)
 _BASELINE, _COMMIT = 0, "commit"
@@ -25,7 +26,7 @@ def is_for_next(phase: str) -> bool:
     makes the next data, and the baseline's replicates. So a run that is extended is sealed as one that was
     planned longer.
     """
-    return phase in ("finetune", "generate") or "#" in phase
+    return phase in ("finetune", "prepare", "generate") or "#" in phase
 
 
 def seal_of(store: Store, generation: int, without: Collection[Table] = ()) -> Seal:
@@ -39,7 +40,7 @@ def seal_of(store: Store, generation: int, without: Collection[Table] = ()) -> S
     # What phases left, not their fingerprints: other ways to the same results are sealed alike.
     left = [[row.key, dict(row.artifacts), dict(row.facts)] for row in _phases_of(store, generation)]
     start = [before.seal.hash if before is not None and before.seal is not None else None, left]
-    prefixes = [encode_key(table, generation) for table in (*_MEASURED, Table.AUDIT)]
+    prefixes = [encode_key(table, generation) for table in (*_MADE, Table.AUDIT)]
     prefixes += [encode_key(table) for table in _OF_REPLICATES] if generation == _BASELINE + 1 else []
     rows = (row for prefix in prefixes if table_of(prefix) not in without for row in store.values(prefix))
     counts, found = hash_of_rows(rows, json.dumps(start, sort_keys=True))

@@ -75,7 +75,7 @@ def test_each_acts_where_it_should(without: Path, acting: tuple[Path, str]) -> N
     assert {row.reason for row in curation_of(directory, 1)} == {"chosen by quota", "not chosen by quota"}
     assert sum(row.kept for row in curation_of(directory, 1)) == 12
     facts = finished_phases(directory)[0, "generate"].facts
-    assert "quota_unfilled" in facts
+    assert "quota[0].unfilled" in facts
     assert rows[0].picture != plain[0].picture  # its noise was moved
 
 

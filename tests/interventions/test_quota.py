@@ -37,7 +37,7 @@ def test_the_best_of_each_group_up_to_its_quota_then_the_best_of_the_rest(drawn,
     chosen = quota.select(pool, num, np.random.default_rng(0))
     assert len(chosen) == num
     assert set(chosen) == slow(pool, quota.quotas(pool, num), num)
-    short = quota.told(pool, chosen)["quota_unfilled"]
+    short = quota.told(pool, chosen)["unfilled"]
     have = Counter(pool[i].labels["gender"] for i in chosen)
     assert short == sum(max(0, n - have[value]) for value, n in quota.quotas(pool, num).items())
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import LoraConfig, set_peft_model_state_dict
 
 from loopsim.core.errors import ConfigError, DataError
+from loopsim.models.diffusion.adapters import adapter_of, merge_adapter
 from loopsim.models.diffusion.stable_diffusion import Diffusion
 from loopsim.models.gate import check_model_folder
 from loopsim.models.load_errors import LOAD_ERRORS, first_line
@@ -63,8 +64,7 @@ def save_finetuned(model: Diffusion, method: Literal["lora", "full"], folder: Pa
     The parts that were not trained are copies of the base's files.
     """
     if method == "lora":
-        state = {name: tensor.cpu() for name, tensor in get_peft_model_state_dict(model.denoiser).items()}
-        model.family.pipeline.save_lora_weights(folder, **model.family.lora(state))
+        adapter_of(model).save(folder)
         return
     if model.folder is None:
         model.pipeline.save_pretrained(folder, safe_serialization=True)
@@ -94,9 +94,7 @@ def load_finetuned(model: Diffusion, folder: Path) -> None:
             denoiser = type(model.denoiser).from_pretrained(folder / part, use_safetensors=True)
             setattr(model.pipeline, part, model.device.place(denoiser.eval().requires_grad_(False)))
         else:
-            model.pipeline.load_lora_weights(folder, use_safetensors=True)
-            model.pipeline.fuse_lora()
-            model.pipeline.unload_lora_weights()
+            merge_adapter(model, folder)
     except LOAD_ERRORS as error:
         raise DataError(f"fine-tuned weights {folder} cannot be loaded: {first_line(error)}") from error
 

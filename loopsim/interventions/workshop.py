@@ -1,0 +1,111 @@
+"""What an intervention may use to learn something: the round's models and pictures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self, final
+
+from loopsim.core.events import Fact
+from loopsim.core.rng import Part
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from loopsim.interventions.draw import Draw
+    from loopsim.models.diffusion.adapters import Adapter
+    from loopsim.models.diffusion.sampler import Sampler
+    from loopsim.models.training import Losses, Schedule
+
+
+class Pictures(Protocol):
+    """A set of pictures, uint8 [k, h, w, 3] by position, with their captions."""
+
+    def __len__(self) -> int: ...
+    def captions(self, position: int) -> Sequence[str]: ...
+    def images(self, positions: Sequence[int]) -> "Tensor": ...
+    def select(self, positions: Sequence[int]) -> Self:
+        """Return the set of some of its pictures; one may be there several times."""
+        ...
+
+
+class Rulers(Protocol):
+    """The pinned models, which no generation trains."""
+
+    def labels(self, pictures: Pictures) -> Sequence[Mapping[str, str]]:
+        """Return what the classifier sees in each picture: attribute -> value."""
+        ...
+
+    def features(self, pictures: Pictures) -> "Tensor":
+        """Return the encoder's unit-norm features, float32 [n, d] on the CPU."""
+        ...
+
+
+class Workshop(Rulers, Protocol):
+    """Where an intervention prepares itself: after SD_{g-1} was fine-tuned, before it draws S_g.
+
+    All that takes long is resumable: pictures are stored as they are drawn, and a training has its
+    checkpoints. What is computed must be a function of `seed` and of what is asked of the workshop, in the
+    same order each time.
+    """
+
+    @property
+    def generation(self) -> int:
+        """g, whose S_g will be drawn."""
+        ...
+
+    @property
+    def seed(self) -> tuple[Part, ...]:
+        """Parts for `core.rng`, of this run, generation and intervention alone."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where models compute, as torch names it."""
+        ...
+
+    def sampler(self) -> "Sampler":
+        """Return SD_{g-1} as the loop trained it, for the intervention alone: it may be changed."""
+        ...
+
+    def draw(self, draws: Sequence["Draw"]) -> Pictures:
+        """Return what SD_{g-1} alone draws, in order, each with its `caption`."""
+        ...
+
+    def training_set(self) -> Pictures:
+        """Return D_{g-1}."""
+        ...
+
+    def real(self) -> Pictures:
+        """Return the corpus's training pictures."""
+        ...
+
+    def made(self, generation: int) -> Pictures | None:
+        """Return what was kept of S_k, for 1 <= k < g; None if there is none."""
+        ...
+
+    def adapter(self, part: str, pictures: Pictures, num_steps: int | None = None) -> "Adapter":
+        """Return LoRA weights for SD_{g-1}, trained on pictures as `[finetune]` says (`num_steps`: its own
+        by default). `part` names the training within the intervention.
+        """
+        ...
+
+    def fit(
+        self,
+        part: str,
+        module: "nn.Module",
+        losses_of_step: Callable[[int], "Losses"],
+        schedule: "Schedule",
+    ) -> None:
+        """Train a module of the intervention's own in place."""
+        ...
+
+
+@final
+@dataclass(frozen=True)
+class Prepared:
+    """What an intervention learned: `write` fills a folder, which it gets back whenever it acts; `facts` are
+    for people.
+    """
+
+    write: Callable[[Path], None]
+    facts: Mapping[str, Fact] = field(default_factory=dict)

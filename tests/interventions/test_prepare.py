@@ -1,0 +1,167 @@
+"""What interventions learn in a phase of its own: seen by what stands on it, resumed after a kill, forked,
+repaired.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from loopsim.config import Config, with_values
+from loopsim.core.errors import ConfigError
+from loopsim.core.events import Event, PhaseEnded, PhaseStarted
+from loopsim.loop import run_loop
+from loopsim.runs.catalog import run_state
+from loopsim.runs.fork import fork_run
+from loopsim.runs.open import open_or_create
+from loopsim.runs.resolve import read_config
+from loopsim.runs.verify import repair_run, verify_run
+from loopsim.store.keys import Table, encode_key
+from loopsim.store.rows import CheckpointRow, PreparedRow
+from loopsim.store.store import Store
+from tests.helpers.faults import on_faults
+from tests.helpers.loops import resume_run, small_config, start_run
+from tests.helpers.rows import finished_phases, samples_of
+
+NEON = {"kind": "neon", "num_pictures": 4, "num_steps": 3, "w": 0.5}
+TWO = [NEON, NEON | {"from": 2}]
+SHORT = ["generations=1"]  # for those that run many
+FAST = ["generations=2", "evaluate.num_replicates=1", 'evaluate.metrics=["representation"]']
+
+
+class Died(BaseException):
+    pass
+
+
+def config(*interventions: dict, more: list[str] | None = None) -> Config:
+    return with_values(small_config(*FAST, *(more or [])), {"interventions": list(interventions)})
+
+
+def pictures(directory: Path, generation: int) -> list[bytes]:
+    return [row.picture for row in samples_of(directory, generation)]
+
+
+@pytest.fixture(scope="module")
+def without(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    directory = tmp_path_factory.mktemp("without") / "run"
+    return directory, start_run(directory, config())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    directory = tmp_path_factory.mktemp("whole") / "run"
+    return directory, start_run(directory, config(*TWO))
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, int]]:
+    """The digest of a loop with two that learn, and at which time each fault point is reached last while
+    they do so: the second is at work then, and the first has left its checkpoint.
+    """
+    directory, points, where = tmp_path_factory.mktemp("short") / "run", dict[str, int](), [""]
+
+    def follow(event: Event) -> None:
+        if isinstance(event, PhaseStarted):
+            where[0] = f"{event.generation}{event.phase}"
+        elif isinstance(event, PhaseEnded):
+            where[0] = ""
+
+    def note(point: str, n: int) -> None:
+        if where[0] == "0prepare":
+            points[point] = n
+
+    with on_faults(note), open_or_create(directory, config(NEON, NEON, more=SHORT), emit=follow) as run:
+        run_loop(run)
+        return run.reader.digest(), points
+
+
+def test_each_acts_in_its_generations_only(without, whole) -> None:
+    directory = whole[0]
+    phases = finished_phases(directory)
+    assert {place for place in phases if place[1] == "prepare"} == {(0, "prepare"), (1, "prepare")}
+    assert list(phases[0, "prepare"].artifacts) == ["neon[0]"]
+    assert list(phases[1, "prepare"].artifacts) == ["neon[0]", "neon[1]"]
+    assert phases[0, "prepare"].facts == {"neon[0].num_pictures": 4}
+    with Store(directory / "state.lmdb", readonly=True) as store:
+        keys = [row.key for row in store.scan(PreparedRow)]
+        assert store.count(CheckpointRow) == 0
+    assert keys == [(1, 0, i) for i in range(4)] + [(2, n, i) for n in (0, 1) for i in range(4)]
+    assert pictures(directory, 1) != pictures(without[0], 1)
+    assert run_state(directory).finished
+    assert verify_run(directory).num_artifacts > 0
+
+
+@pytest.mark.slow
+def test_strength_zero_learns_nothing_and_changes_nothing(without, tmp_path: Path) -> None:
+    assert start_run(tmp_path / "run", config(NEON | {"w": 0.0})) != ""
+    one, other = finished_phases(without[0]), finished_phases(tmp_path / "run")
+    assert {place: (row.artifacts, row.facts, row.seal) for place, row in one.items()} == {
+        place: (row.artifacts, row.facts, row.seal) for place, row in other.items()
+    }
+
+
+@pytest.mark.slow
+def test_killed_wherever_it_writes_it_ends_the_same(short, tmp_path: Path) -> None:
+    digest, points = short
+    assert {"sample.batch", "train.step", "checkpoint.after", "artifact.write", "phase.finish"} <= set(points)
+    for number, (point, count) in enumerate(sorted(points.items())):
+
+        def die(reached: str, n: int, point: str = point, count: int = count) -> None:
+            if (reached, n) == (point, count):
+                raise Died
+
+        place = tmp_path / str(number)
+        with on_faults(die), pytest.raises(Died):
+            start_run(place, config(NEON, NEON, more=SHORT))
+        assert resume_run(place) == digest, (point, count)
+        shutil.rmtree(place)
+
+
+@pytest.mark.slow
+def test_a_fork_may_add_one_and_leave_it_out_again(without, whole, tmp_path: Path) -> None:
+    overrides = ['interventions=[{kind="neon", num_pictures=4, num_steps=3, w=0.5}]']
+    with_one = tmp_path / "with-one"
+    fork_run(without[0], with_one, 2, overrides)
+    resume_run(with_one)
+    assert {place for place in finished_phases(with_one) if place[1] == "prepare"} == {(1, "prepare")}
+    assert pictures(with_one, 1) == pictures(without[0], 1)
+    assert pictures(with_one, 2) != pictures(without[0], 2)
+    assert run_state(with_one).finished
+    verify_run(with_one)
+    again = tmp_path / "again"
+    fork_run(whole[0], again, 2, ["interventions=[]"])
+    resume_run(again)
+    assert {place for place in finished_phases(again) if place[1] == "prepare"} == {(0, "prepare")}
+    assert pictures(again, 1) == pictures(whole[0], 1)
+    verify_run(again)
+
+
+@pytest.mark.slow
+def test_what_was_learned_is_learned_again_after_a_repair(whole, tmp_path: Path) -> None:
+    place = tmp_path / "run"
+    shutil.copytree(whole[0], place)
+    with Store(place / "state.lmdb") as store:
+        store.drop([encode_key(Table.PREPARED, 2, 0, 1)])
+    repaired = repair_run(place)
+    assert "generation 2 was changed after it was sealed" in repaired.problems
+    assert (1, "prepare") in repaired.redo
+    assert resume_run(place) == whole[1]
+    artifact = finished_phases(place)[0, "prepare"].artifacts["neon[0]"]
+    shutil.rmtree(place / "artifacts" / artifact)
+    assert (0, "prepare") in repair_run(place).redo
+    assert resume_run(place) == whole[1]
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ('{kind="neon", from=3, until=2}', ["until = 2 is before from = 3"]),
+        ('{kind="neon", from=0}', ["interventions", "from"]),
+        ('{kind="neon", w=-1.0}', ["interventions[0].w"]),
+        ('{kind="neon", w=nan}', ["w = nan"]),
+    ],
+)
+def test_bad_settings_are_told_at_once(entry: str, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_config("tiny", [f"interventions=[{entry}]"])
+    assert all(word in str(caught.value) for word in words), str(caught.value)
