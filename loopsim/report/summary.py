@@ -12,6 +12,7 @@ import numpy as np
 from loopsim.core.errors import ConfigError
 from loopsim.data.corpora import CORPORA
 from loopsim.metrics.drift import Drift, drift, with_verdicts
+from loopsim.report.interventions import InterventionReport, interventions_of
 from loopsim.runs.catalog import STATE
 from loopsim.store.rows import (
     AddedMetricRow,
@@ -62,6 +63,7 @@ class Summary:
     metrics: Sequence[MeasuredRow]
     drift: list[DriftRow]
     attribution: str | None
+    interventions: Sequence[InterventionReport] = ()
     method: str = METHOD
 
     def as_json(self) -> dict[str, Any]:
@@ -71,6 +73,7 @@ class Summary:
             "generations": self.generations,
             "metrics": [estimate_as_json(row) for row in self.metrics],
             "drift": [asdict(row) for row in self.drift],
+            "interventions": [one.as_json() for one in self.interventions],
             "method": self.method,
             "attribution": self.attribution,
         }
@@ -93,7 +96,7 @@ def summarize(directory: Path, metrics: Sequence[str] = ()) -> Summary:
             *store.scan(ReplicateRow),
             *store.scan(AddedReplicateRow),
         ]
-        config = store.get(ConfigRow)
+        config, interventions = store.get(ConfigRow), interventions_of(store)
     measured.sort(key=lambda row: row.generation)
     drifts = list(_drifts(measured, retrained))
     if metrics and measured:
@@ -105,7 +108,7 @@ def summarize(directory: Path, metrics: Sequence[str] = ()) -> Summary:
         drifts = [row for row in drifts if row.metric.startswith(tuple(metrics))]
     generations = sorted({row.generation for row in measured})
     attribution = None if config is None else _attribution(config.tree)
-    return Summary(directory.name, generations, measured, drifts, attribution)
+    return Summary(directory.name, generations, measured, drifts, attribution, interventions)
 
 
 def _drifts(

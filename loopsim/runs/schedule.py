@@ -17,18 +17,18 @@ def prepares_in(config: ResolvedConfig, past: Sequence[PastEntry], generation: i
     data.
     """
     before = next((entry for entry in past if generation + 1 < entry.until), None)
-    entries = config.interventions if before is None else _entries(before.config)
+    entries = config.interventions if before is None else entries_of(before.config)
     return prepares(entries, generation + 1)
 
 
-def _entries(tree: Mapping[str, Any]) -> tuple[InterventionConfig, ...]:
+def entries_of(tree: Mapping[str, Any]) -> tuple[InterventionConfig, ...]:
+    """Return the interventions of a config that is kept as JSON. Raises CorruptRun if they are none."""
     try:
         return TypeAdapter(tuple[InterventionConfig, ...]).validate_python(tree.get("interventions", ()))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise CorruptRun(
-            f"what the fork was before cannot be read (interventions: {first['msg']}); "
-            "`loopsim verify` says what is wrong"
+            f"its interventions cannot be read ({first['msg']}); `loopsim verify` says what is wrong"
         ) from error
 
 

@@ -68,6 +68,12 @@ FORGERIES: dict[str, tuple[Table, str, Change]] = {
     "a config with an unknown section": (Table.META, "config", config(evil={"x": 1})),
     "a config whose base weights are elsewhere": (Table.META, "config", config(base_weights="/nowhere")),
     "a config with escapes": (Table.META, "config", config(device=ESCAPE)),
+    "a config with an intervention of no kind": (Table.META, "config", config(interventions=[{"a": 1}])),
+    "a config with an unknown intervention": (
+        Table.META,
+        "config",
+        config(interventions=[{"kind": ESCAPE, "x": [ESCAPE]}]),
+    ),
     "base weights of another hash": (Table.META, "weights", fields(hash="../..")),
     "a phase with an artifact elsewhere": (Table.PHASE, "train_clip", fields(artifacts={"clip": "../../x"})),
     "a phase with files elsewhere": (Table.PHASE, "train_clip", fields(files={"clip": {"../../x": "y"}})),

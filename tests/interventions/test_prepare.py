@@ -2,6 +2,7 @@
 repaired.
 """
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from loopsim.config import Config, with_values
 from loopsim.core.errors import ConfigError
 from loopsim.core.events import Event, PhaseEnded, PhaseStarted
 from loopsim.loop import run_loop
+from loopsim.report.summary import summarize
+from loopsim.report.terminal.interventions import print_interventions
 from loopsim.runs.catalog import run_state
 from loopsim.runs.fork import fork_run
 from loopsim.runs.open import open_or_create
@@ -22,6 +25,7 @@ from loopsim.store.store import Store
 from tests.helpers.faults import on_faults
 from tests.helpers.loops import resume_run, small_config, start_run
 from tests.helpers.rows import finished_phases, samples_of
+from tests.helpers.terminal import printed
 
 NEON = {"kind": "neon", "num_pictures": 4, "num_steps": 3, "w": 0.5}
 TWO = [NEON, NEON | {"from": 2}]
@@ -89,6 +93,21 @@ def test_each_acts_in_its_generations_only(without, whole) -> None:
     assert pictures(directory, 1) != pictures(without[0], 1)
     assert run_state(directory).finished
     assert verify_run(directory).num_artifacts > 0
+
+
+def test_the_report_tells_what_each_did(without, whole) -> None:
+    first, second = summarize(whole[0]).interventions
+    assert (first.label, first.first, first.last) == ("neon[0]", 1, None)
+    assert first.facts == {"num_pictures": {1: 4, 2: 4}}
+    assert (second.label, second.first) == ("neon[1]", 2)
+    assert second.facts == {"num_pictures": {2: 4}}
+    assert second.settings == {"num_pictures": 4, "num_steps": 3, "w": 0.5}
+    text = printed(lambda screen: print_interventions(screen, [first, second]))
+    assert "neon[0], in every generation" in text
+    assert "neon[1], from generation 2 on" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert printed(lambda screen: print_interventions(screen, summarize(without[0]).interventions)) == ""
+    assert json.loads(json.dumps(summarize(whole[0]).as_json()))["interventions"][1]["from"] == 2
 
 
 @pytest.mark.slow

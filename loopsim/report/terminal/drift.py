@@ -7,6 +7,7 @@ from rich.text import Text
 
 from loopsim.core.text import printable
 from loopsim.report.summary import DriftRow, Summary
+from loopsim.report.terminal.interventions import print_interventions
 from loopsim.report.terminal.screen import Screen, marked
 from loopsim.store.rows import MeasuredRow
 
@@ -94,6 +95,7 @@ def print_report(console: Screen, summary: Summary, *, everything: bool) -> None
     hidden = sum(
         _print_section(console, section, summary, drifts, everything=everything) for section in SECTIONS
     )
+    print_interventions(console, summary.interventions)
     console.print(_verdicts(list(drifts.values())))
     if hidden:
         console.print(
