@@ -54,6 +54,7 @@ def put(artifacts: Path, write: Callable[[Path], None]) -> str:
             temporary.rename(artifacts / name)
         faults.reach("artifact.rename.after")
         sync_folder(artifacts)
+        sync_folder(artifacts.parent)  # where `artifacts` itself may be new: a row will count on it
         faults.reach("artifact.durable")
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)

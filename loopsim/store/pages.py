@@ -26,6 +26,7 @@ _BIG = 1  # a node whose data lies on overflow pages
 _INTEGER_KEYS = 8
 _NOWHERE = 2**64 - 1
 _DEEPEST = 32  # LMDB's own limit
+MIN_MAP_SIZE = 8 << 30  # sparse: costs address space, not disk
 _PAGE_SIZES = (4096, 8192, 16384, 32768, 65536)
 
 
@@ -92,7 +93,17 @@ def read_metas(descriptor: int) -> tuple[_Meta, _Meta]:
     in_turn = abs(numbers[0] - numbers[1]) == 1 and numbers[0] % 2 == 0
     if first.page_size != second.page_size or not (in_turn or numbers == (0, 0)):
         raise DamagedPages(f"the meta pages do not follow one another (transactions {numbers})")
+    for number, meta in enumerate((first, second)):
+        if (meta.last_page + 1) * meta.page_size > map_size(size):
+            raise DamagedPages(f"meta page {number} names page {meta.last_page}, far outside of data.mdb")
     return first, second
+
+
+def map_size(size: int) -> int:
+    """Return how much address space, in bytes, a data file of `size` bytes is opened with: LMDB maps as many
+    pages as its meta page names, if they are more, and so never has more than that.
+    """
+    return max(MIN_MAP_SIZE, 2 * size)
 
 
 def check(path: Path, transaction: int | None = None) -> None:

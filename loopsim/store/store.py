@@ -28,7 +28,6 @@ from loopsim.store.row import Row
 R = TypeVar("R", bound=Row)
 RowName = tuple[type[Row], Key]
 DATA_FILE = "data.mdb"
-_MAP_SIZE = 8 << 30  # sparse: costs address space, not disk
 _BROKEN = (
     lmdb.InvalidError, lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.VersionMismatchError,
     lmdb.MapResizedError,
@@ -49,10 +48,9 @@ def _acquire(path: Path, readonly: bool, create: bool) -> Any:
             _open[name] = (env, only_read, users + 1)
             return env
         _require_own_files(path)
-        size = _MAP_SIZE
         if not create:
             _require_sound(path, None)
-            size = max(size, 2 * (path / DATA_FILE).stat().st_size)
+        size = pages.map_size(0 if create else (path / DATA_FILE).stat().st_size)
         env = lmdb.open(name, map_size=size, readonly=readonly, create=create, sync=True, readahead=False)
         try:
             # What processes held that were killed while they read, else no slot would be left some day.

@@ -7,6 +7,7 @@ import pytest
 from loopsim.core.errors import StorageFailed
 from loopsim.store import artifacts
 from tests.helpers.faults import on_faults
+from tests.helpers.syscalls import SUPPORTED, run_forked
 
 
 def write_weights(folder: Path) -> None:
@@ -17,6 +18,16 @@ def write_weights(folder: Path) -> None:
 def test_equal_artifacts_are_one(tmp_path: Path) -> None:
     assert artifacts.put(tmp_path, write_weights) == artifacts.put(tmp_path, write_weights)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="system calls are seen by ptrace on Linux")
+def test_every_folder_that_leads_to_an_artifact_is_synced_after_it_got_its_name(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    ended = run_forked(lambda: artifacts.put(tmp_path / "run" / "artifacts", write_weights), tmp_path)
+    assert ended.error is None
+    told = [change for change in ended.changes if change.startswith(("rename", "fsync"))]
+    assert told[-3].startswith("rename run/artifacts/tmp-")
+    assert told[-2:] == ["fsync run/artifacts", "fsync run"]
 
 
 @pytest.mark.parametrize("point", ["artifact.fsync.before", "artifact.rename.before"])

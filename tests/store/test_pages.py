@@ -121,6 +121,20 @@ def test_no_change_to_a_page_is_silent_or_deadly(tmp_path: Path) -> None:
     assert found[PAGES] > NUM_CHANGES // 5
 
 
+@pytest.mark.hostile
+@pytest.mark.parametrize("meta", [0, 1])
+def test_a_file_that_asks_for_more_room_than_there_is_is_called_damaged(tmp_path: Path, meta: int) -> None:
+    place = tmp_path / "state.lmdb"
+    Store(place, create=True).close()
+    good = (place / "data.mdb").read_bytes()
+    for byte in range(4, 8):  # of the last page's number, from 16 TiB on: no address space would do
+        data = bytearray(good)
+        data[meta * 4096 + 136 + byte] = 255
+        (place / "data.mdb").write_bytes(data)
+        with pytest.raises(DamagedStore, match=f"meta page {meta} names page .*, far outside of data.mdb"):
+            Store(place, readonly=True)
+
+
 @pytest.mark.parametrize("part", ["", "data.mdb", "lock.mdb"])
 def test_a_store_that_is_a_link_is_refused_and_what_it_points_to_stays(tmp_path: Path, part: str) -> None:
     run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"

@@ -71,7 +71,7 @@ def test_a_store_grows_beyond_its_map(store: Store) -> None:
 
 
 def test_a_map_that_is_full_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loopsim.store.store._MAP_SIZE", 1 << 20)
+    monkeypatch.setattr("loopsim.store.pages.MIN_MAP_SIZE", 1 << 20)
     with Store(tmp_path / "state.lmdb", create=True) as store:
         for i in range(40):
             store.write([sample(1, i, bytes(100_000))])
