@@ -46,8 +46,12 @@ class DrawnPictures:
 
     def images(self, positions: Sequence[int]) -> Tensor:
         """Return pictures as uint8 [k, h, w, 3]."""
-        rows = [self.store.get(PreparedRow, *self.keys[position]) for position in positions]
-        return torch.from_numpy(np.stack([decode_picture(row.picture) for row in rows if row is not None]))
+        return torch.from_numpy(np.stack([self._picture(position) for position in positions]))
+
+    def _picture(self, position: int) -> np.ndarray:
+        row = self.store.get(PreparedRow, *self.keys[position])
+        assert row is not None, "sets name stored pictures only"
+        return decode_picture(row.picture)
 
     def select(self, positions: Sequence[int]) -> "DrawnPictures":
         """Return the set of some of its pictures; one may be there several times."""

@@ -53,7 +53,7 @@ class Work:
 @dataclass(frozen=True)
 class Plan:
     """A loop's work, in order; `assumed` says which counts were assumed, `device` what the hours are counted
-    on, `rate` in FLOP/s as reached.
+    on, `rate` in FLOP/s as reached; `learning` names the interventions that learn, which is not counted.
     """
 
     work: list[Work]
@@ -61,6 +61,7 @@ class Plan:
     rate: float
     extra_memory: float
     assumed: list[str]
+    learning: list[str]
 
     def hours(self, flops: float) -> float:
         """Return how long so many FLOPs take."""
@@ -118,7 +119,10 @@ def plan(config: Config, runs_dir: Path, device: str, rate: float) -> Plan:
         for g, name in all_phases(config.generations, config.evaluate.num_replicates)
         if (item := costs.of(g, base_name(name), name, sizes)) is not None
     ]
-    return Plan(work, device, rate, costs.encodings_bytes(sizes), assumed)
+    learning = [
+        f"{one.name}[{number}]" for number, one in enumerate(build(config.interventions)) if one.prepares()
+    ]
+    return Plan(work, device, rate, costs.encodings_bytes(sizes), assumed, learning)
 
 
 def _sizes(config: Config, runs_dir: Path) -> tuple[dict[Split, int], list[str]]:
@@ -308,6 +312,8 @@ def rows_of(found: Plan, *, every: bool) -> tuple[list[PlanRow], list[str]]:
         ]
     total = row("total", "", found.work)
     notes = [f"assumed: {', '.join(found.assumed)}"] if found.assumed else []
+    if found.learning:
+        notes.append(f"not counted: what {', '.join(found.learning)} draw and train before they act")
     notes.append(
         f"on disk at the end about {readable_bytes(total.disk)}; while fine-tuning "
         f"{readable_bytes(found.extra_memory)} more for encodings, beside one checkpoint"

@@ -80,7 +80,9 @@ def fork_run(source: Path, target: Path, at: int, overrides: Iterable[str]) -> N
                 return  # made by this very command, which was killed before it could say so
             raise RunExists(f"{target} exists already; choose another --name")
         released = released_phases(store)
-        shared = [row for place, row in phases.items() if place[0] < at and place not in released]
+        shared = [
+            row for place, row in phases.items() if place not in released and _is_shared(PhaseRow, place, at)
+        ]
         with new_directory(target) as place:
             (place / ARTIFACTS).mkdir()
             for name in sorted({name for row in shared for name in row.artifacts.values()}):

@@ -13,6 +13,7 @@ from loopsim.core.errors import ConfigError
 from loopsim.costs.batch_size import drawing_batch, finetuning_batch
 from loopsim.data.corpora import CORPORA, check_data
 from loopsim.evaluation.measure import MEASURES, default_measures
+from loopsim.interventions.base import Place
 from loopsim.interventions.registry import INTERVENTIONS, build
 from loopsim.models.base_weights import check_models, weights_folder
 from loopsim.models.diffusion.loading import with_family
@@ -51,7 +52,7 @@ def checked(config: Config) -> Config:
     CURATIONS.get(config.generate.curation)
     if config.evaluate.metrics != "default":
         MEASURES.require(config.evaluate.metrics)
-    build(config.interventions)
+    interventions = build(config.interventions)
     check_models(config)
     kind = CORPORA.get(config.data.corpus)
     if config.generate.generator == "oracle" and not kind.knows_its_process:
@@ -60,6 +61,13 @@ def checked(config: Config) -> Config:
             "'openmoji' is; "
             f"{config.data.corpus!r} is not"
         )
+    if config.generate.generator == "oracle":
+        for number, one in enumerate(interventions):
+            if one.prepares() or one.places & {Place.NOISE, Place.WEIGHTS}:
+                raise ConfigError(
+                    f"interventions[{number}].kind = {one.name!r} changes what a generator draws, and "
+                    "generate.generator = 'oracle' has none; leave one of them out"
+                )
     if config.classifier.kind == SHIPPED and config.data.corpus != "openmoji":
         raise ConfigError(
             "the shipped classifier knows the pocket world only: set classifier.kind to 'zero_shot' or "

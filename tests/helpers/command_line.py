@@ -51,6 +51,19 @@ def loopsim(*arguments: str, fault: str | None = None, **options) -> subprocess.
     )
 
 
+def in_two_processes(directory: Path, *arguments: str) -> None:
+    """Run a command on runs in `directory` as torchrun does, in two processes on the CPU, to its good end."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*launch, "-m", "loopsim", *arguments, *in_runs(directory)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 def start_loopsim(*arguments: str) -> subprocess.Popen:
     """Begin a command and return its process, with its two outputs to be read."""
     return subprocess.Popen(

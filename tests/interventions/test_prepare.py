@@ -11,6 +11,7 @@ import pytest
 from loopsim.config import Config, with_values
 from loopsim.core.errors import ConfigError
 from loopsim.core.events import Event, PhaseEnded, PhaseStarted
+from loopsim.costs.plan import plan, rows_of
 from loopsim.loop import run_loop
 from loopsim.report.summary import summarize
 from loopsim.report.terminal.interventions import print_interventions
@@ -18,12 +19,14 @@ from loopsim.runs.catalog import run_state
 from loopsim.runs.fork import fork_run
 from loopsim.runs.open import open_or_create
 from loopsim.runs.resolve import read_config
+from loopsim.runs.retention import plan_collection_of
 from loopsim.runs.verify import repair_run, verify_run
 from loopsim.store.keys import Table, encode_key
 from loopsim.store.rows import CheckpointRow, PreparedRow
 from loopsim.store.store import Store
+from tests.helpers.command_line import in_two_processes
 from tests.helpers.faults import on_faults
-from tests.helpers.loops import resume_run, small_config, start_run
+from tests.helpers.loops import resume_run, small_arguments, small_config, start_run
 from tests.helpers.rows import finished_phases, samples_of
 from tests.helpers.terminal import printed
 
@@ -153,6 +156,7 @@ def test_a_fork_may_add_one_and_leave_it_out_again(without, whole, tmp_path: Pat
     assert {place for place in finished_phases(again) if place[1] == "prepare"} == {(0, "prepare")}
     assert pictures(again, 1) == pictures(whole[0], 1)
     verify_run(again)
+    assert plan_collection_of(again) == []  # nothing was taken along of what is not shared
 
 
 @pytest.mark.slow
@@ -169,6 +173,39 @@ def test_what_was_learned_is_learned_again_after_a_repair(whole, tmp_path: Path)
     shutil.rmtree(place / "artifacts" / artifact)
     assert (0, "prepare") in repair_run(place).redo
     assert resume_run(place) == whole[1]
+
+
+@pytest.mark.slow
+def test_two_processes_draw_what_one_draws_to_learn_from(tmp_path: Path) -> None:
+    overrides = [*FAST, *SHORT, 'interventions=[{kind="neon", num_pictures=10, num_steps=3, w=0.5}]']
+    start_run(tmp_path / "one", small_config(*overrides))
+    in_two_processes(tmp_path, "start", *small_arguments(*overrides), "--name", "two")
+
+    def drawn(run: str) -> list[tuple]:
+        with Store(tmp_path / run / "state.lmdb", readonly=True) as store:
+            return [(row.key, row.prompt, row.seed) for row in store.scan(PreparedRow)]
+
+    assert drawn("two") == drawn("one")
+    assert len(drawn("two")) == 10
+    assert run_state(tmp_path / "two").finished
+    verify_run(tmp_path / "two")
+
+
+def test_a_plan_says_what_it_does_not_count(tmp_path: Path) -> None:
+    counted, not_counted = (
+        rows_of(plan(config(*entries), tmp_path, "cpu", 1e12), every=False)[1] for entries in ([], TWO)
+    )
+    assert [note for note in not_counted if note not in counted] == [
+        "not counted: what neon[0], neon[1] draw and train before they act"
+    ]
+
+
+def test_the_oracle_has_nothing_to_change() -> None:
+    oracle = 'generate.generator="oracle"'
+    for entry in ('{kind="neon"}', '{kind="latent_offset", omega=1.0}'):
+        with pytest.raises(ConfigError, match=r"interventions\[0\]\.kind = .* 'oracle' has none"):
+            read_config("tiny", [oracle, f"interventions=[{entry}]"])
+    assert read_config("tiny", [oracle, 'interventions=[{kind="quota"}]']).interventions
 
 
 @pytest.mark.parametrize(
