@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loopsim.config import Config, config_from_tree
-from loopsim.context.phase_names import PHASE_NAMES, phase_names
+from loopsim.context.phase_names import phase_names
 from loopsim.core.errors import RunMismatch
 from loopsim.runs.catalog import run_state
 from loopsim.runs.verify import verify_run
@@ -84,7 +84,7 @@ def test_a_loop_killed_in_any_phase_ends_with_the_same_digest(
 ) -> None:
     # The n-th finishing of any phase: in generation 1 it is this phase's; the kill comes when all its work is
     # done and none of it is recorded.
-    nth = len(phase_names(0, 2, 2)) + PHASE_NAMES.index(phase) + 1
+    nth = len(phase_names(0, 2, 2)) + phase_names(1, 2, 2).index(phase) + 1
     where = ["--name", "killed", *in_runs(tmp_path)]
     killed = loopsim("start", *small_arguments(), *where, fault=f"phase.finish:{nth}")
     assert killed.returncode == -9, killed.stderr
