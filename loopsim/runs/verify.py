@@ -29,7 +29,7 @@ from loopsim.store.integrity import (
     stands_on,
 )
 from loopsim.store.rows import ConfigRow, PastRow, PhaseRow
-from loopsim.store.salvage import salvage
+from loopsim.store.salvage import copy_with_holes, salvage
 from loopsim.store.store import DATA_FILE, DamagedStore, Store
 
 
@@ -204,6 +204,6 @@ def _put_in_place(data: Path, directory: Path) -> None:
     current, number = directory / STATE / DATA_FILE, 1
     while os.path.lexists(directory / f"damaged-{number}.mdb"):
         number += 1
-    write_atomically(directory / f"damaged-{number}.mdb", lambda path: shutil.copyfile(current, path))
+    write_atomically(directory / f"damaged-{number}.mdb", lambda path: copy_with_holes(current, path))
     os.replace(data, current)
     sync_folder(current.parent)

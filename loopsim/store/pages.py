@@ -1,33 +1,46 @@
-"""The pages of LMDB's file, read with plain reads: whether they hang together, and what can be salvaged where
-they do not.
+"""The pages of LMDB's file, read with plain reads: whether they hang together.
 
 LMDB trusts its pages: a damaged one makes it read past the map (SIGBUS), fail an assertion (SIGABRT) or
 return something else than what was written. So a store's snapshot is walked here before LMDB may follow it.
 The format is that of LMDB 0.9 (data version 1), as lmdb.h and mdb.c of the OpenLDAP project describe it.
+
+The walk goes down a tree by batches of pages in the order of their keys, and looks at all nodes of a batch at
+once. It reads the pages that the trees name, and no others, however large the file is or says it is.
 """
 
 import os
 import struct
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
-_HEADER = struct.Struct("<QHHHH")  # page number, pad, flags, lower, upper
-_EXTENT = struct.Struct("<QHHI")  # of an overflow page: page number, pad, flags, number of pages
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Unsigned = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
+
+_META_PAGE = struct.Struct("<QHHHH")  # page number, pad, flags, lower, upper
 _META = struct.Struct("<IIQQ")  # magic, version, address, map size
 _TREE = struct.Struct("<IHHQQQQQ")  # pad, flags, depth, branch, leaf and overflow pages, entries, root
-_NODE = struct.Struct("<HHHH")  # size low, size high, flags, size of the key
-_BRANCH, _LEAF, _OVERFLOW, _META_FLAG, _DIRTY = 1, 2, 4, 8, 16
+HEADER = np.dtype([("page", "<u8"), ("", "<u2"), ("flags", "<u2"), ("lower", "<u2"), ("upper", "<u2")])
+_EXTENT = np.dtype([("page", "<u8"), ("", "<u2"), ("flags", "<u2"), ("count", "<u4")])  # an overflow's header
+_BRANCH, LEAF, _OVERFLOW, _META_FLAG, _DIRTY = 1, 2, 4, 8, 16
+NOT_DIRTY = 0xFFFF - _DIRTY
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
-_BIG = 1  # a node whose data lies on overflow pages
+BIG = 1  # a node whose data lies on overflow pages
 _INTEGER_KEYS = 8
 _NOWHERE = 2**64 - 1
 _DEEPEST = 32  # LMDB's own limit
 MIN_MAP_SIZE = 8 << 30  # sparse: costs address space, not disk
-_PAGE_SIZES = (4096, 8192, 16384, 32768, 65536)
+PAGE_SIZES = (4096, 8192, 16384, 32768, 65536)
+BATCH_BYTES = 1 << 21
+_ABOVE_ALL = b"\xff" * 65536  # no key is as long
+_FIRST_BYTES = np.array([2**64 - 2 ** (64 - 8 * count) for count in range(9)], np.uint64)
 
 
 class DamagedPages(Exception):
@@ -63,12 +76,12 @@ def _tree(raw: tuple[int, ...], flags: int, which: str) -> _Tree:
 
 def _meta_of(raw: bytes, number: int) -> _Meta:
     where = f"meta page {number}"
-    page, _, flags, _, _ = _HEADER.unpack_from(raw)
+    page, _, flags, _, _ = _META_PAGE.unpack_from(raw)
     magic, version, _, _ = _META.unpack_from(raw, 16)
     if (page, flags & ~_DIRTY, magic, version) != (number, _META_FLAG, _MAGIC, _VERSION):
         raise DamagedPages(f"{where} is not one of LMDB")
     free, main = _TREE.unpack_from(raw, 40), _TREE.unpack_from(raw, 88)
-    if free[0] not in _PAGE_SIZES:
+    if free[0] not in PAGE_SIZES:
         raise DamagedPages(f"{where} has an impossible page size of {free[0]}")
     last, transaction = struct.unpack_from("<QQ", raw, 136)
     return _Meta(
@@ -110,8 +123,8 @@ def check(path: Path, transaction: int | None = None) -> None:
     """Raise DamagedPages unless every page that a snapshot needs is sound, and named once.
 
     `path`: LMDB's data file. `transaction`: the snapshot's, which a reader holds; without one only the meta
-    pages are checked, which is what LMDB needs to open the file. Cost: one read a branch or leaf page, and 16
-    bytes of each overflow.
+    pages are checked, which is what LMDB needs to open the file. Cost: the branch and leaf pages are read,
+    and 16 bytes of each overflow.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
@@ -126,180 +139,245 @@ def check(path: Path, transaction: int | None = None) -> None:
         os.close(descriptor)
 
 
+@final
+@dataclass(frozen=True)
+class _Pages:
+    """Pages of one depth, in the order of their keys: on page i, bounds[i] <= key < bounds[i + 1]."""
+
+    numbers: Ints
+    bounds: list[bytes]
+
+    def batches(self, most: int) -> Iterator["_Pages"]:
+        for start in range(0, len(self.numbers), most):
+            yield _Pages(self.numbers[start : start + most], self.bounds[start : start + most + 1])
+
+
+@final
 class _Walk:
-    """A walk over one snapshot."""
+    """A walk over one snapshot.
+
+    It comes to an end: no two pages of a depth may hold the same key, so that a tree that names a page twice
+    is out of order at one of the two places. What else is used twice shows when all is known.
+    """
 
     def __init__(self, descriptor: int, meta: _Meta) -> None:
         self.descriptor, self.meta, self.size = descriptor, meta, meta.page_size
-        num_pages = os.fstat(descriptor).st_size // meta.page_size
-        self.used = bytearray(num_pages)
-        self._take(0, 2, "a meta page")
+        self.in_file = os.fstat(descriptor).st_size // meta.page_size
+        self.limit = min(self.in_file, max(1, meta.last_page) + 1)
+        self.used: list[tuple[Ints, Ints]] = []  # from which page on, and before which one
+        self.num_used = 0
+        self._take(np.array([0], np.uint64), 2, "a meta page")
 
-    def _take(self, page: int, count: int, what: str) -> None:
-        """Note that pages are used. Raises DamagedPages if they are outside the file or used twice."""
-        if page + count - 1 > max(1, self.meta.last_page) or page + count > len(self.used):
-            raise DamagedPages(f"{what} is page {page}, outside of data.mdb, which has {len(self.used)}")
-        if any(self.used[page : page + count]):
-            raise DamagedPages(f"{what} is page {page}, which something else uses")
-        self.used[page : page + count] = b"\1" * count
+    def _take(self, pages: Unsigned, counts: Ints | int, what: str) -> Ints:
+        """Note that pages are used, `counts` from each on, and return them. Raises DamagedPages if they are
+        outside the file, or more than it has.
+        """
+        begins = np.minimum(pages, self.limit).astype(np.int64)
+        ends = begins + counts
+        if (ends > self.limit).any():
+            where = pages[(ends > self.limit).argmax()]
+            raise DamagedPages(f"{what} is page {where}, outside of data.mdb, which has {self.in_file}")
+        self.used.append((begins, ends))
+        self.num_used += int((ends - begins).sum())
+        if self.num_used > self.limit:
+            raise DamagedPages(f"{what} is used twice: more pages are named than there are")
+        return begins
 
     def check(self) -> None:
         self._walk(self.meta.main, is_free_list=False)
         self._walk(self.meta.free, is_free_list=True)
+        begins, ends = (np.sort(np.concatenate(column)) for column in zip(*self.used, strict=True))
+        shared = begins[1:] < ends[:-1]
+        if shared.any():
+            raise DamagedPages(f"page {begins[1:][shared.argmax()]} is used twice")
 
     def _walk(self, tree: _Tree, is_free_list: bool) -> None:
-        counted = [0, 0, 0, 0]  # branch, leaf, overflow pages; entries
-        todo: list[tuple[int, int, bytes | None, bytes | None]] = []
+        counted = Counter[str]()
         if tree.depth:
-            todo.append((tree.root, 1, None, None))
-        while todo:
-            page, depth, low, high = todo.pop()
-            is_leaf = depth == tree.depth
-            self._take(page, 1, "a page of the tree")
-            raw = os.pread(self.descriptor, self.size, page * self.size)
-            keys, nodes = _nodes(raw, page, self.size, _LEAF if is_leaf else _BRANCH)
-            keys = [_sortable(key, page) for key in keys] if is_free_list else keys
-            if not is_leaf:
-                keys[0] = low or b""  # LMDB does not look at it
-            _check_order(keys, page, low, high)
-            counted[1 if is_leaf else 0] += 1
-            if is_leaf:
-                counted[3] += len(nodes)
-                for node in (node for node in nodes if node[3] or is_free_list):
-                    counted[2] += self._check_leaf_node(raw, node, is_free_list)
-            else:
-                for number, (offset, _, _, _) in enumerate(nodes):
-                    low_size, high_size, top, _ = _NODE.unpack_from(raw, offset)
-                    child = low_size | high_size << 16 | top << 32
-                    end = keys[number + 1] if number + 1 < len(keys) else high
-                    todo.append((child, depth + 1, keys[number] or None, end))
-        if tuple(counted) != (tree.branches, tree.leaves, tree.overflows, tree.entries):
+            root = self._take(np.array([tree.root], np.uint64), 1, "the first page of a tree")
+            level = iter([_Pages(root, [b"", _ABOVE_ALL])])
+            for _ in range(tree.depth - 1):
+                level = self._children(level, counted, is_free_list)
+            for pages in level:
+                self._check_leaves(pages, counted, is_free_list)
+        names = "branches", "leaves", "overflows", "entries"
+        if any(counted[name] != getattr(tree, name) for name in names):
             raise DamagedPages("the tree has not as many pages or rows as its meta page says")
 
-    def _check_leaf_node(self, raw: bytes, node: tuple[int, int, int, int], is_free_list: bool) -> int:
-        """Check what a leaf's node points to, and return how many overflow pages it has."""
-        offset, key_size, data_size, flags = node
-        start, count = offset + 8 + key_size, 0
-        if flags & ~_BIG:
+    def _children(
+        self, level: Iterator[_Pages], counted: Counter[str], is_free_list: bool
+    ) -> Iterator[_Pages]:
+        """Check branch pages, and yield the pages below them."""
+        for pages in level:
+            nodes = self._nodes(pages, _BRANCH, is_free_list)
+            counted["branches"] += len(pages.numbers)
+            children = self._take(nodes.children, 1, "a page of the tree")
+            bounds = nodes.keys()
+            # LMDB does not look at a branch's first key: what lies below begins where the branch does.
+            for first, bound in zip(nodes.firsts.tolist(), pages.bounds[:-1], strict=True):
+                bounds[first] = bound
+            bounds.append(pages.bounds[-1])
+            yield from _Pages(children, bounds).batches(BATCH_BYTES // self.size)
+
+    def _check_leaves(self, pages: _Pages, counted: Counter[str], is_free_list: bool) -> None:
+        nodes = self._nodes(pages, LEAF, is_free_list)
+        if (nodes.flags > BIG).any():
             raise DamagedPages("a row is of a kind that loopsim does not write")
-        if flags & _BIG:
-            (page,) = struct.unpack_from("<Q", raw, start)
-            count = self._check_overflow(page, data_size)
+        counted["leaves"] += len(pages.numbers)
+        counted["entries"] += len(nodes.flags)
+        long = np.flatnonzero(nodes.flags)
+        extents = nodes.eight_bytes[nodes.data[long]]
+        if len(long):
+            counted["overflows"] += self._check_overflows(extents, nodes.data_sizes[long])
         if is_free_list:
-            data = (
-                os.pread(self.descriptor, data_size, page * self.size + 16)
-                if flags & _BIG
-                else raw[start : start + data_size]
-            )
-            self._check_free(data)
-        return count
+            places = pages.numbers[nodes.page] * self.size + nodes.data % self.size
+            places[long] = extents.astype(np.int64) * self.size + 16
+            for place, data_size in zip(places.tolist(), nodes.data_sizes.tolist(), strict=True):
+                self._check_free(place, data_size)
 
-    def _check_overflow(self, page: int, data_size: int) -> int:
-        needed = (15 + data_size) // self.size + 1
-        raw = os.pread(self.descriptor, 16, page * self.size) if page < len(self.used) else b""
-        if len(raw) < 16:
-            raise DamagedPages(f"a long row is on page {page}, outside of data.mdb")
-        number, _, flags, count = _EXTENT.unpack(raw)
+    def _nodes(self, pages: _Pages, flag: int, is_free_list: bool) -> "_Nodes":
+        """Read pages, those that lie one behind the other together, and check what is in them."""
+        bounds = b"".join([*pages.bounds, bytes(self.size)])
+        end = len(pages.numbers) * self.size
+        raw = np.empty(end + len(bounds), np.uint8)
+        raw[end:] = np.frombuffer(bounds, np.uint8)
+        cuts = [0, *(np.flatnonzero(np.diff(pages.numbers) != 1) + 1).tolist(), len(pages.numbers)]
+        for first, after in pairwise(cuts):
+            buffer = raw[first * self.size : after * self.size]
+            place = int(pages.numbers[first]) * self.size
+            if os.preadv(self.descriptor, [buffer.data], place) != len(buffer):
+                raise DamagedPages("data.mdb is cut short")
+        nodes = _Nodes(raw, pages, self.size, flag)
+        nodes.check_order(is_free_list)
+        return nodes
+
+    def _check_overflows(self, pages: Unsigned, data_sizes: Ints) -> int:
+        """Check the heads of long rows' pages, and return how many pages there are."""
+        needed = (15 + data_sizes) // self.size + 1
+        if (pages >= self.in_file).any():
+            raise DamagedPages(f"a long row is on page {pages.max()}, outside of data.mdb")
+        raw = b"".join([os.pread(self.descriptor, 16, page * self.size) for page in pages.tolist()])
+        if len(raw) != 16 * len(pages):
+            raise DamagedPages("data.mdb is cut short")
+        heads = np.frombuffer(raw, _EXTENT)
+        counts = heads["count"].astype(np.int64)
         # An overwritten row may keep more pages than it needs.
-        if number != page or flags & ~_DIRTY != _OVERFLOW or count < needed:
-            raise DamagedPages(f"page {page} is not the long row that it should be")
-        self._take(page, count, "a long row")
-        return int(count)
+        wrong = (heads["page"] != pages) | (heads["flags"] & NOT_DIRTY != _OVERFLOW) | (counts < needed)
+        _refuse(wrong, pages, "is not the long row that it should be")
+        self._take(pages, counts, "a long row")
+        return int(counts.sum())
 
-    def _check_free(self, data: bytes) -> None:
+    def _check_free(self, place: int, data_size: int) -> None:
         """Check a list of free pages: its length, then page numbers, the highest first."""
-        count = int.from_bytes(data[:8], "little")
-        if len(data) < 8 or len(data) % 8 or count > len(data) // 8 - 1:
+        count = int.from_bytes(os.pread(self.descriptor, 8, place), "little")
+        if data_size < 8 or data_size % 8 or count > data_size // 8 - 1:
             raise DamagedPages("a list of free pages has a wrong length")
-        pages = struct.unpack_from(f"<{count}Q", data, 8)
         previous = self.meta.last_page + 1
-        for page in pages:
-            if not 2 <= page < previous:
-                raise DamagedPages(f"the list of free pages names page {page} out of order")
-            previous = page
-            if page < len(self.used):  # a page at the end that was never written may be missing
-                self._take(page, 1, "a free page")
+        for start in range(0, 8 * count, BATCH_BYTES):
+            wanted = min(BATCH_BYTES, 8 * count - start)
+            raw = os.pread(self.descriptor, wanted, place + 8 + start)
+            if len(raw) != wanted:
+                raise DamagedPages("data.mdb is cut short")
+            pages = np.frombuffer(raw, "<u8")
+            if int(pages[0]) >= previous or pages[-1] < 2 or (pages[1:] >= pages[:-1]).any():
+                raise DamagedPages("a list of free pages is out of order")
+            previous = int(pages[-1])
+            # A page at the end that was never written may be missing.
+            self._take(pages[pages < self.in_file], 1, "a free page")
 
 
-def _nodes(
-    raw: bytes, page: int, size: int, flag: int
-) -> tuple[list[bytes], list[tuple[int, int, int, int]]]:
-    """Return the keys and the nodes (offset, size of key, size of data, flags) of a branch or leaf page.
+@final
+class _Nodes:
+    """The nodes of branch or leaf pages, page by page in the order of their keys.
 
-    Raises DamagedPages unless they fill the page as LMDB packs them, without a gap.
+    raw: the pages, their bounds and a page of zeros. N nodes of P pages: `page` (N,) says on which of them a
+    node is, `firsts` (P,) which node is a page's first. Making one raises DamagedPages unless the nodes fill
+    each page as LMDB packs them, without a gap.
     """
-    if len(raw) < size:
-        raise DamagedPages(f"page {page} is cut short")
-    number, _, flags, lower, upper = _HEADER.unpack_from(raw)
-    count = (lower - 16) // 2
-    if number != page or flags & ~_DIRTY != flag or lower % 2 or not 16 < lower <= upper <= size:
-        raise DamagedPages(f"page {page} is not the {'leaf' if flag == _LEAF else 'branch'} it should be")
-    if flag == _BRANCH and count < 2:
-        raise DamagedPages(f"page {page} is a branch with {count} child")
-    offsets = struct.unpack_from(f"<{count}H", raw, 16)
-    keys, nodes, spans = [], [], []
-    for offset in offsets:
-        if not upper <= offset <= size - 8:
-            raise DamagedPages(f"page {page} points outside of itself")
-        low, high, node_flags, key_size = _NODE.unpack_from(raw, offset)
-        data_size = low | high << 16 if flag == _LEAF else 0
-        inside = 0 if flag == _BRANCH else 8 if node_flags & _BIG else data_size
-        end = offset + 8 + key_size + inside
-        if end > size or not (key_size or flag == _BRANCH):
-            raise DamagedPages(f"page {page} has a row that does not fit into it")
-        keys.append(raw[offset + 8 : offset + 8 + key_size])
-        nodes.append((offset, key_size, data_size, node_flags if flag == _LEAF else 0))
-        spans.append((offset, end + end % 2))
-    spans.sort()
-    ends = [upper, *(end for _, end in spans)]
-    if [start for start, _ in spans] != ends[:-1] or ends[-1] != size:
-        raise DamagedPages(f"page {page} has rows that overlap")
-    return keys, nodes
+
+    def __init__(self, raw: npt.NDArray[np.uint8], pages: _Pages, size: int, flag: int) -> None:
+        self.raw, self.pages, self.is_leaf = raw, pages, flag == LEAF
+        self.end_of_bounds = len(raw) - size
+        numbers, base = pages.numbers, size * np.arange(len(pages.numbers))
+        headers = np.ndarray(len(numbers), HEADER, raw, strides=(size,))
+        lower, upper = headers["lower"].astype(np.int64), headers["upper"].astype(np.int64)
+        wrong = (headers["page"] != numbers) | (headers["flags"] & NOT_DIRTY != flag)
+        wrong |= (lower % 2 == 1) | (lower <= 16) | (lower > upper) | (upper > size)
+        _refuse(wrong, numbers, f"is not the {'leaf' if self.is_leaf else 'branch'} it should be")
+        counts = (lower - 16) // 2
+        if not self.is_leaf:
+            _refuse(counts < 2, numbers, "is a branch with one child")
+        self.firsts = counts.cumsum() - counts
+        self.page = np.repeat(np.arange(len(numbers)), counts)
+        slots = np.arange(len(self.page)) + (base // 2 + 8 - self.firsts)[self.page]
+        offsets = raw[: size * len(numbers)].view("<u2")[slots].astype(np.int64)
+        self._refuse((offsets < upper[self.page]) | (offsets > size - 8), "points outside of itself")
+        # A node: size of its data or, of a branch, the child's number; flags; size of the key; key; data.
+        nodes = base[self.page] + offsets
+        self.eight_bytes = np.ndarray(len(raw) - 7, "<u8", raw, strides=(1,))  # from any place on
+        heads = self.eight_bytes[nodes]
+        self.key_sizes = (heads >> 48).astype(np.int64)
+        self.starts = nodes + 8
+        self.data = self.starts + self.key_sizes
+        lengths = 8 + self.key_sizes
+        if self.is_leaf:
+            self.flags = heads >> 32 & 0xFFFF
+            self.data_sizes = (heads & 0xFFFFFFFF).astype(np.int64)
+            lengths += np.where(self.flags & BIG, 8, self.data_sizes)
+            self._refuse(self.key_sizes == 0, "has a row without a key")
+        else:
+            self.children = heads & 0xFFFFFFFFFFFF
+        self._refuse(offsets + lengths > size, "has a row that does not fit in")
+        ends = nodes + lengths
+        # Each node ends where another begins: the first behind the gap, the last before the next page.
+        begins = np.sort(np.concatenate([nodes, base + size]).astype(np.int32))
+        ends = np.sort(np.concatenate([base + upper, ends + ends % 2]).astype(np.int32))
+        where = np.minimum(begins, ends) // size % len(numbers)
+        _refuse(begins != ends, numbers[where], "has rows that overlap")
+
+    def _refuse(self, wrong: Flags, problem: str) -> None:
+        if wrong.any():
+            _refuse(wrong, self.pages.numbers[self.page], problem)
+
+    def keys(self) -> list[bytes]:
+        raw, spans = self.raw.tobytes(), zip(self.starts.tolist(), self.data.tolist(), strict=True)
+        return [raw[start:end] for start, end in spans]
+
+    def check_order(self, is_free_list: bool) -> None:
+        """Raise DamagedPages unless all keys ascend, the pages' bounds between them."""
+        starts, sizes, at = self.starts, self.key_sizes, self.firsts
+        if not self.is_leaf:  # LMDB does not look at a branch's first key
+            starts, sizes = np.delete(starts, at), np.delete(sizes, at)
+            at = at - np.arange(len(at))
+        if is_free_list and (sizes != 8).any():
+            raise DamagedPages("a page is none of the free list")
+        bound_sizes = np.fromiter(map(len, self.pages.bounds), np.int64)
+        bounds = self.end_of_bounds - bound_sizes[::-1].cumsum()[::-1]
+        at = np.append(at, len(starts))
+        starts, sizes = np.insert(starts, at, bounds), np.insert(sizes, at, bound_sizes)
+        at += np.arange(len(at))  # where the bounds are now
+        undecided = np.ones(len(starts) - 1, bool)  # whether each is lower than the next
+        for position in range(0, int(self.key_sizes.max()), 8):
+            parts = self.eight_bytes[starts + position]
+            if not is_free_list:  # whose keys are numbers, the lowest byte first
+                parts = parts.byteswap()
+            parts &= _FIRST_BYTES[np.minimum(np.maximum(sizes - position, 0), 8)]
+            self._refuse_order(undecided & (parts[:-1] > parts[1:]), at)
+            undecided &= parts[:-1] == parts[1:]
+            if not undecided.any():
+                return
+        # Where all bytes are alike, the shorter is lower; only a leaf's first key may be its page's bound.
+        least = np.ones(len(undecided), np.int64)
+        least[at[:-1]] = 0 if self.is_leaf else 1
+        self._refuse_order(undecided & (np.diff(sizes) < least), at)
+
+    def _refuse_order(self, wrong: Flags, bounds: Ints) -> None:
+        if wrong.any():
+            page = self.pages.numbers[np.searchsorted(bounds, wrong.argmax(), "right") - 1]
+            raise DamagedPages(f"page {page} has keys out of order, or such as belong elsewhere")
 
 
-def _sortable(key: bytes, page: int) -> bytes:
-    """Return a key of the free list, a transaction number, so that it sorts as bytes do."""
-    if len(key) not in (0, 8):
-        raise DamagedPages(f"page {page} is no page of the free list")
-    return key[::-1]
-
-
-def _check_order(keys: list[bytes], page: int, low: bytes | None, high: bytes | None) -> None:
-    if any(one >= other for one, other in pairwise(keys)):
-        raise DamagedPages(f"page {page} has keys out of order")
-    if (low is not None and keys[0] < low) or (high is not None and keys[-1] >= high):
-        raise DamagedPages(f"page {page} has keys that belong elsewhere")
-
-
-def salvage(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Yield every (key, value) that a leaf page anywhere in the file still holds, as far as it can be read.
-
-    Some were deleted or replaced since, and some are damaged: the caller checks each by its checksum.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        size = _PAGE_SIZES[0]
-        with suppress(DamagedPages):
-            size = read_metas(descriptor)[0].page_size
-        for page in range(os.fstat(descriptor).st_size // size + 1):
-            raw = os.pread(descriptor, size, page * size)
-            for offset in _node_offsets(raw.ljust(size, b"\0"), page):
-                low, high, flags, key_size = _NODE.unpack_from(raw.ljust(size, b"\0"), offset)
-                start, length = offset + 8 + key_size, low | high << 16
-                key = raw[offset + 8 : start]
-                if flags & _BIG and len(raw) >= start + 8:
-                    (extent,) = struct.unpack_from("<Q", raw, start)
-                    if extent < 2**40:
-                        yield key, os.pread(descriptor, min(length, 1 << 30), extent * size + 16)
-                else:
-                    yield key, raw[start : start + length]
-    finally:
-        os.close(descriptor)
-
-
-def _node_offsets(raw: bytes, page: int) -> list[int]:
-    number, _, flags, lower, _ = _HEADER.unpack_from(raw)
-    if number != page or flags & ~_DIRTY != _LEAF:
-        return []
-    count = min(max(0, lower - 16) // 2, (len(raw) - 16) // 2)
-    return [offset for offset in struct.unpack_from(f"<{count}H", raw, 16) if 16 <= offset <= len(raw) - 8]
+def _refuse(wrong: Flags, pages: npt.NDArray[Any], problem: str) -> None:
+    """Raise DamagedPages for the first page at which something is wrong."""
+    if wrong.any():
+        raise DamagedPages(f"page {pages[wrong.argmax()]} {problem}")

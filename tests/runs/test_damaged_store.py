@@ -1,5 +1,6 @@
 """A run whose database is damaged below its rows, or has lost one: it is told of and repaired."""
 
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -113,6 +114,19 @@ def test_a_broken_database_is_told_of_salvaged_and_ends_with_the_same_digest(
     assert verify_run(directory).digest == clean[1]
     assert not list(directory.glob(".*"))
     assert (directory / "damaged-1.mdb").read_bytes() == harmed
+
+
+@pytest.mark.hostile
+def test_a_broken_database_larger_than_the_disk_is_salvaged(clean: tuple[Path, str], tmp_path: Path) -> None:
+    directory = copy_of(clean, tmp_path)
+    data = directory / "state.lmdb" / "data.mdb"
+    data.write_bytes(zeroed(data.read_bytes()))
+    os.truncate(data, 1 << 42)  # holes, which cost nothing
+    repair_run(directory)
+    assert resume_run(directory) == clean[1]
+    kept = (directory / "damaged-1.mdb").stat()
+    assert kept.st_size == 1 << 42
+    assert kept.st_blocks * 512 < 1 << 26
 
 
 def test_without_its_second_copy_a_sound_run_is_mended(clean: tuple[Path, str], tmp_path: Path) -> None:
