@@ -40,8 +40,8 @@ class GeneratorConfig(Section):
     file, or a hub id.
 
     `family` (one of `loopsim/models/diffusion/families`: sd for 1.x and 2.x, sdxl, sd3) is read from a
-    folder's `model_index.json`; a single file needs it, and a folder with the pipeline's configs as `config`.
-    `without_t5` leaves SD 3's third text encoder out.
+    folder's `model_index.json`; a single file needs it, and as `config` a folder or a hub id with the
+    pipeline's configs. `without_t5` leaves SD 3's third text encoder out.
     """
 
     checkpoint: str = SHIPPED

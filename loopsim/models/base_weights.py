@@ -45,6 +45,7 @@ def named_parts(config: Config) -> dict[str, str]:
     classifier = CLASSIFIERS.get(config.classifier.kind).named_models(config.classifier)
     named = {
         "generator": config.generator.checkpoint,
+        "generator configs": config.generator.config,
         "clip": config.clip.model,
         "clip weights": config.clip.pretrained,
         "captioner": config.captioner.model,
@@ -62,8 +63,18 @@ def fingerprint_of_parts(config: Config, weights: Path) -> str:
     found = {}
     for name, part in named_parts(config).items():
         path = weights if part == SHIPPED else Path(part.removeprefix("local-dir:"))
-        found[name] = hash_folder(path) if path.exists() else pinned_name(part)
+        found[name] = _content(path, part)
     return hashlib.blake2b(json.dumps(found, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def fingerprint_of_generator(config: Config, weights: Path) -> str:
+    """Return the hash of the generator that a config starts from, or its name in a hub with the commit."""
+    part = config.generator.checkpoint
+    return _content(weights / "generator" if part == SHIPPED else Path(part), part)
+
+
+def _content(path: Path, part: str) -> str:
+    return hash_folder(path) if path.exists() else pinned_name(part)
 
 
 def pinned_name(part: str) -> str:

@@ -22,16 +22,18 @@ def resolve_family(config: GeneratorConfig, shipped: Path) -> str:
 
     `shipped` is the folder of the pocket model. Raises DataError for a checkpoint that is missing, foreign, a
     pickle or of another family than the config's, ConfigError if the config leaves open what a single file or
-    a model of the hub is.
+    a model of the hub is, or where a single file's configs are.
     """
     path = _path(config, shipped)
     if _is_single_file(path):
         if not path.is_file():
             raise DataError(f"{path}: no such checkpoint")
         require_safetensors(path)
-        return _stated(
+        family = _stated(
             config, f"{path} is a single file, which does not say what it is; set it to {_known()}"
         )
+        _require_configs(path, config)
+        return family
     if path.is_dir():
         check_model_folder(path)
         return _family_in(path, config)
@@ -39,6 +41,18 @@ def resolve_family(config: GeneratorConfig, shipped: Path) -> str:
     if name.startswith((".", "/", "~")) or name.count("/") != 1:
         raise DataError(f"{name}: no such folder{near_folder(name)}, and no hub id (owner/name)")
     return _stated(config, f"set it to {_known()} for the hub's {name}")
+
+
+def _require_configs(path: Path, config: GeneratorConfig) -> None:
+    """Raise ConfigError unless the config names the pipeline's configs of a single file: diffusers would
+    guess which they are and fetch them from the hub, past the gate and at no fixed commit.
+    """
+    if config.config is None:
+        raise ConfigError(
+            f"generator.config: {path} is a single file, which holds weights and no configs; set it to a "
+            f"diffusers folder of family {config.family} (its configs and vocabularies are enough), or to a "
+            "hub id (owner/name), which is fetched once and stays at its commit"
+        )
 
 
 def _family_in(folder: Path, config: GeneratorConfig) -> str:
@@ -131,21 +145,34 @@ def _fetched(family: Family, config: GeneratorConfig) -> Path:
 
 
 def _from_single_file(family: Family, path: Path, config: GeneratorConfig) -> Any:
+    assert config.config is not None, "resolve_family asks for it"
     parts = ("model_index.json", *(f"*/{pattern}" for pattern in CONFIGS))
-    configs = None if config.config is None else str(model_folder(config.config, parts, ()))
+    configs = model_folder(config.config, parts, ())
+    _family_in(configs, config)
+    where = f"{path} cannot be loaded as {family.name} with the configs in {config.config}"
+    _require_parts(configs, where)
     try:
         return family.pipeline.from_single_file(
             str(path),
-            config=configs,
+            config=str(configs.resolve()),
+            local_files_only=True,
             torch_dtype=torch.float32,
             use_safetensors=True,
             **family.loading_options(config),
         )
     except LOAD_ERRORS as error:
-        raise DataError(
-            f"{path} cannot be loaded as {family.name}: {first_line(error)}; without a network, "
-            "generator.config must name a folder of that family"
-        ) from error
+        raise DataError(f"{where}: {first_line(error)}") from error
+
+
+def _require_parts(configs: Path, where: str) -> None:
+    """Raise DataError unless there is a folder for each part that a pipeline's configs name: of a tokenizer
+    that is not there transformers makes an empty one.
+    """
+    index = read_index(configs)
+    parts = [name for name, value in index.items() if isinstance(value, list) and value[0] is not None]
+    missing = [name for name in parts if not (configs / name).is_dir()]
+    if missing:
+        raise DataError(f"{where}: it has no folder {missing[0]}")
 
 
 def _ready(model: Diffusion) -> Diffusion:
