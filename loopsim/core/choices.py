@@ -2,14 +2,16 @@
 
 loopsim's own values of a kind lie in one folder and are found there, so that a new one is a new file and
 nothing else. Installed packages add theirs through entry points; they are imported when first asked for.
+Which names there are is known without an import (`Shelf`), so that a mistyped one is told at once.
 """
 
+import ast
 import difflib
 import hashlib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -28,6 +30,63 @@ class Origin:
 
     package: str
     version: str
+
+
+@final
+@dataclass(frozen=True)
+class Shelf:
+    """Where the values that one key of the config can name are found, and their names, importing none.
+
+    `key`, `folder` and `group` are as in `Choices`; `kind` is the name of their class. The names of loopsim's
+    own are read from the source: what a class calls its `name`, or what the kind is made with first. So they
+    stand there as they are, no constant and no expression.
+    """
+
+    key: str
+    kind: str
+    folder: str
+    group: str | None = None
+
+    @property
+    def own(self) -> list[str]:
+        """The names of loopsim's own values, in the order of their files and of their lines."""
+        files = sorted(Path(__file__).parents[2].joinpath(*self.folder.split(".")).glob("*.py"))
+        return [name for file in files for name in self._names_in(ast.parse(file.read_bytes()).body)]
+
+    @property
+    def names(self) -> list[str]:
+        """Every name that a config may use, but what a script registers."""
+        added = entry_points(group=self.group) if self.group else ()
+        return list(dict.fromkeys([*self.own, *(point.name for point in added)]))
+
+    def require(self, names: Iterable[str], key: str | None = None) -> None:
+        """Raise ConfigError, with the nearest known name, unless all names are known; whether they can be
+        imported is another question.
+        """
+        known = self.names
+        for name in names:
+            if name not in known:
+                raise _unknown(key or self.key, name, known)
+
+    def _names_in(self, statements: Iterable[ast.stmt]) -> Iterator[str]:
+        for statement in statements:
+            match statement:
+                case ast.ClassDef(body=body):
+                    yield from (name for line in body for name in _given_name(line))
+                case ast.Assign(
+                    value=ast.Call(func=ast.Name(id=self.kind), args=[ast.Constant(value=str(name)), *_])
+                ):
+                    yield name
+
+
+def _given_name(line: ast.stmt) -> Iterator[str]:
+    """Yield the text of `name = "text"`, annotated or not."""
+    match line:
+        case (
+            ast.Assign(targets=[ast.Name(id="name")], value=ast.Constant(value=str(name)))
+            | ast.AnnAssign(target=ast.Name(id="name"), value=ast.Constant(value=str(name)))
+        ):
+            yield name
 
 
 @final
@@ -110,9 +169,7 @@ class Choices(Generic[T]):
             return self._registered[name][0]
         point = self._added.get(name)
         if point is None:
-            near = difflib.get_close_matches(name, self.names, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(self.names)}"
-            raise ConfigError(f"{key or self.key} = {name!r}: not known; {hint}")
+            raise _unknown(key or self.key, name, self.names)
         return self._load(point, key or self.key)
 
     def _load(self, point: EntryPoint, key: str) -> T:
@@ -155,6 +212,12 @@ class Choices(Generic[T]):
             except ConfigError as error:
                 problems.append(str(error))
         return problems
+
+
+def _unknown(key: str, name: str, known: list[str]) -> ConfigError:
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    return ConfigError(f"{key} = {name!r}: not known; {hint}")
 
 
 def _name_of(value: object) -> str:

@@ -1,6 +1,7 @@
 """Whom the generator draws when a prompt leaves it open."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import exp, log
 
 import numpy as np
 
@@ -88,4 +89,5 @@ def _subordination(e: Evaluation, labels: Sequence[Mapping[str, str]]) -> Estima
     if not lesser or not greater:
         return not_available(len(lesser) + len(greater), "no pictures of the roles that are compared")
     ratio = harm_metrics.subordination(sum(lesser), len(lesser), sum(greater), len(greater))
-    return Estimate(ratio.value, len(lesser) + len(greater), ratio.low, ratio.high)
+    # Through the logarithm, as runs have stored it: another last bit would be another digest.
+    return Estimate(exp(log(ratio.value)), len(lesser) + len(greater), ratio.low, ratio.high)

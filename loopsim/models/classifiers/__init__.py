@@ -1,7 +1,12 @@
 """Pinned attribute classifiers of every kind, and the detector that finds people for them."""
 
 from loopsim.models.classifiers.attribute_classifier import AttributeClassifier
-from loopsim.models.classifiers.classifier_kind import CLASSIFIERS, ClassifierKind, open_classifier
+from loopsim.models.classifiers.classifier_kind import (
+    CLASSIFIERS,
+    ClassifierKind,
+    labels_of,
+    open_classifier,
+)
 from loopsim.models.classifiers.confusion import confusion_matrices, with_confusion
 from loopsim.models.classifiers.labelling import label_pictures
 
@@ -11,6 +16,7 @@ __all__ = [
     "ClassifierKind",
     "confusion_matrices",
     "label_pictures",
+    "labels_of",
     "open_classifier",
     "with_confusion",
 ]

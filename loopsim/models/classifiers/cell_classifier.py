@@ -92,10 +92,18 @@ def load_classifier(folder: Path) -> CellClassifier:
 class ShippedClassifier(ClassifierKind):
     """The classifier that loopsim ships: of the pocket world, on the CPU, with its confusion matrices."""
 
-    name = SHIPPED
+    name = "shipped"
 
     def named_models(self, config: ClassifierConfig) -> Mapping[str, str]:
         return {"classifier": SHIPPED}
+
+    def labels(self, config: ClassifierConfig, weights: Path) -> Mapping[str, tuple[str, ...]]:
+        path = weights / "classifier" / CONFUSION_FILE
+        try:
+            values = json.loads(path.read_text())["values"]
+            return {attribute: tuple(names) for attribute, names in values.items()}
+        except LOAD_ERRORS as error:
+            raise DataError(f"classifier {path.parent} cannot be loaded: {first_line(error)}") from error
 
     def open(
         self, config: ClassifierConfig, weights: Path, device: Device, frozen_clip: Callable[[], Clip]

@@ -7,7 +7,7 @@ from typing import Any, final
 
 import torch
 from torch import Tensor
-from transformers import AutoImageProcessor, AutoModelForImageClassification
+from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
 
 from loopsim.config import ClassifierConfig
 from loopsim.core.device import CPU, Device
@@ -57,12 +57,17 @@ def load_checkpoints(
             processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
             models[attribute] = (device.place(model), processor)
         except LOAD_ERRORS as error:
-            raise DataError(
-                f"classifier {name!r} of {attribute} cannot be loaded: {first_line(error)}"
-            ) from error
-        known = model.config.id2label
-        values[attribute] = tuple(renames.get(known[i], known[i]) for i in range(len(known)))
+            raise _unloadable(attribute, name, error) from error
+        values[attribute] = _values(model.config.id2label, renames)
     return CheckpointClassifier(models, device, values=values)
+
+
+def _unloadable(attribute: str, name: str, error: Exception) -> DataError:
+    return DataError(f"classifier {name!r} of {attribute} cannot be loaded: {first_line(error)}")
+
+
+def _values(known: Mapping[int, str], renames: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(renames.get(known[i], known[i]) for i in range(len(known)))
 
 
 @final
@@ -80,6 +85,16 @@ class Checkpoints(ClassifierKind):
 
     def named_models(self, config: ClassifierConfig) -> Mapping[str, str]:
         return {f"classifier.{attribute}": name for attribute, name in config.checkpoints.items()}
+
+    def labels(self, config: ClassifierConfig, weights: Path) -> Mapping[str, tuple[str, ...]]:
+        values = {}
+        for attribute, name in config.checkpoints.items():
+            try:
+                found = AutoConfig.from_pretrained(model_folder(name), trust_remote_code=False)
+            except LOAD_ERRORS as error:
+                raise _unloadable(attribute, name, error) from error
+            values[attribute] = _values(found.id2label, config.renames)
+        return values
 
     def open(
         self, config: ClassifierConfig, weights: Path, device: Device, frozen_clip: Callable[[], Clip]

@@ -27,6 +27,12 @@ class ClassifierKind(ABC):
         return {}
 
     @abstractmethod
+    def labels(self, config: ClassifierConfig, weights: Path) -> Mapping[str, tuple[str, ...]]:
+        """Return the values that the classifier can give, by attribute, as its files say: no weights are
+        read. Raises DataError and ConfigError as `open` does.
+        """
+
+    @abstractmethod
     def open(
         self, config: ClassifierConfig, weights: Path, device: Device, frozen_clip: Callable[[], Clip]
     ) -> AttributeClassifier:
@@ -41,6 +47,13 @@ class ClassifierKind(ABC):
 CLASSIFIERS: Choices[ClassifierKind] = Choices(
     "classifier.kind", ClassifierKind, "loopsim.models.classifiers"
 )
+
+
+def labels_of(config: ClassifierConfig, weights: Path) -> Mapping[str, tuple[str, ...]]:
+    """Return the values that the pinned classifier of a section can give, by attribute, without opening it;
+    `weights` is the folder of the shipped models. Raises DataError and ConfigError as the loaders do.
+    """
+    return CLASSIFIERS.get(config.kind).labels(config, weights)
 
 
 def open_classifier(

@@ -69,6 +69,17 @@ def zero_shot(
 ) -> ZeroShotClassifier:
     """Return a zero-shot classifier of these attributes. Raises ConfigError for one that has no prompts."""
     values, texts = {}, {}
+    for attribute, asked in _prompts(attributes, prompts).items():
+        values[attribute] = tuple(asked)
+        means = torch.stack([clip.encode_texts(list(texts_of)).mean(0) for texts_of in asked.values()])
+        texts[attribute] = nn.functional.normalize(means, dim=-1)
+    return ZeroShotClassifier(clip, texts, values=values)
+
+
+def _prompts(
+    attributes: Sequence[str], prompts: Mapping[str, Mapping[str, Sequence[str]]]
+) -> dict[str, Mapping[str, Sequence[str]]]:
+    found: dict[str, Mapping[str, Sequence[str]]] = {}
     for attribute in dict.fromkeys((*attributes, *prompts)):
         asked = prompts.get(attribute, PROMPTS.get(attribute))
         if not asked or len(asked) < 2:
@@ -76,10 +87,8 @@ def zero_shot(
                 f"classifier.prompts has no prompts for {attribute!r}: give two values or more; known "
                 f"without: {', '.join(PROMPTS)}"
             )
-        values[attribute] = tuple(asked)
-        means = torch.stack([clip.encode_texts(list(texts_of)).mean(0) for texts_of in asked.values()])
-        texts[attribute] = nn.functional.normalize(means, dim=-1)
-    return ZeroShotClassifier(clip, texts, values=values)
+        found[attribute] = asked
+    return found
 
 
 @final
@@ -87,6 +96,10 @@ class ZeroShot(ClassifierKind):
     """Zero-shot with the CLIP of `[encoder]`."""
 
     name = "zero_shot"
+
+    def labels(self, config: ClassifierConfig, weights: Path) -> Mapping[str, tuple[str, ...]]:
+        asked = _prompts(config.attributes, config.prompts)
+        return {attribute: tuple(texts) for attribute, texts in asked.items()}
 
     def open(
         self, config: ClassifierConfig, weights: Path, device: Device, frozen_clip: Callable[[], Clip]

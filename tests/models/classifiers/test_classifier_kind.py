@@ -7,7 +7,7 @@ import pytest
 from loopsim.config import ClassifierConfig
 from loopsim.core.device import CPU
 from loopsim.core.errors import ConfigError
-from loopsim.models.classifiers import CLASSIFIERS, label_pictures, open_classifier, with_confusion
+from loopsim.models.classifiers import CLASSIFIERS, label_pictures, labels_of, open_classifier, with_confusion
 from loopsim.models.classifiers.people_detector import load_detector
 from loopsim.models.clip import Clip, load_clip
 from tests.helpers import corpora
@@ -26,13 +26,14 @@ def test_the_shipped_one_brings_its_confusion(weights: Path) -> None:
     config = ClassifierConfig()
     classifier = open_classifier(config, weights, CPU, no_clip)
     assert set(classifier.confusion) == set(classifier.values)
+    assert labels_of(config, weights) == classifier.values  # without opening it
     assert CLASSIFIERS.get("shipped").named_models(config) == {"classifier": "shipped"}
 
 
 def test_zero_shot_asks_for_the_frozen_clip(tiny_models: TinyModels, weights: Path) -> None:
     config = ClassifierConfig(kind="zero_shot", attributes=("gender",))
     classifier = open_classifier(config, weights, CPU, lambda: load_clip(tiny_models["vit"]))
-    assert classifier.values == {"gender": ("man", "woman")}
+    assert classifier.values == labels_of(config, weights) == {"gender": ("man", "woman")}
     assert classifier.confusion == {}
     assert CLASSIFIERS.get("zero_shot").named_models(config) == {}
 
@@ -42,7 +43,7 @@ def test_checkpoints_are_opened_and_renamed(tiny_models: TinyModels, weights: Pa
     renames = {"Male": "man", "Female": "woman"}
     config = ClassifierConfig(kind="checkpoint", checkpoints={"gender": folder}, renames=renames)
     classifier = open_classifier(config, weights, CPU, no_clip)
-    assert classifier.values == {"gender": ("man", "woman")}
+    assert classifier.values == labels_of(config, weights) == {"gender": ("man", "woman")}
     assert CLASSIFIERS.get("checkpoint").named_models(config) == {"classifier.gender": folder}
     with pytest.raises(ConfigError, match=r"needs classifier\.checkpoints"):
         CLASSIFIERS.get("checkpoint").check(ClassifierConfig(kind="checkpoint"))
