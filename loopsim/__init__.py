@@ -5,17 +5,17 @@
     run = loopsim.start("tiny", generations=2)
     run.drift().to_pandas()
 
-`start`, `resume`, `open_run` and `sweep` give runs. `Measure`, `Intervention` and `ListedCorpusKind` are what
-an installed package adds its own metrics, interventions and corpora with (entry points `loopsim.metrics`,
-`loopsim.interventions`, `loopsim.corpora`); a script calls `register`. Nothing is imported before it is asked
-for.
+`start`, `resume`, `open_run` and `sweep` give runs, `audit_text` what a file of texts shows. `Measure`,
+`Intervention` and `ListedCorpusKind` are what an installed package adds its own metrics, interventions and
+corpora with (entry points `loopsim.metrics`, `loopsim.interventions`, `loopsim.corpora`); a script calls
+`register`. Nothing is imported before it is asked for.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from loopsim.api import OpenClip, Rows, Run, Sample, open_run, register, resume, start, sweep
+    from loopsim.api import OpenClip, Rows, Run, Sample, audit_text, open_run, register, resume, start, sweep
     from loopsim.config import Config
     from loopsim.core.errors import LoopsimError
     from loopsim.data.own_corpus import Example, ListedCorpusKind, Listing
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Where each public name lies.
 _PUBLIC = {
     **dict.fromkeys(("OpenClip", "Rows", "Run", "Sample"), "loopsim.api"),
-    **dict.fromkeys(("open_run", "register", "resume", "start", "sweep"), "loopsim.api"),
+    **dict.fromkeys(("audit_text", "open_run", "register", "resume", "start", "sweep"), "loopsim.api"),
     "Config": "loopsim.config",
     "LoopsimError": "loopsim.core.errors",
     **dict.fromkeys(("Example", "ListedCorpusKind", "Listing"), "loopsim.data.own_corpus"),
@@ -35,8 +35,8 @@ _PUBLIC = {
 
 __all__ = [
     "Candidate", "Config", "Draw", "Example", "Intervention", "ListedCorpusKind", "Listing", "LoopsimError",
-    "Measure", "Measured", "OpenClip", "Place", "Rows", "Run", "Sample", "open_run", "register", "resume",
-    "start", "sweep",
+    "Measure", "Measured", "OpenClip", "Place", "Rows", "Run", "Sample", "audit_text", "open_run", "register",
+    "resume", "start", "sweep",
 ]  # fmt: skip
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from loopsim.context.training_set import TrainingSet
     from loopsim.models.captioners.captioner import Captioner
+    from loopsim.report.text_audit import TextAudit
 
 T = TypeVar("T")
 STATE, ARTIFACTS = "state.lmdb", "artifacts"
@@ -332,4 +333,34 @@ def sweep(
     return found
 
 
-__all__ = ["Event", "OpenClip", "Rows", "Run", "Sample", "open_run", "register", "resume", "start", "sweep"]
+def audit_text(
+    path: str | Path,
+    *,
+    dominant: Sequence[str] = (),
+    subordinated: Sequence[str] = (),
+    only: Mapping[str, str] | None = None,
+    genders_only: bool = False,
+    max_bad_share: float = 0.01,
+) -> "TextAudit":
+    """Return whom a JSONL file of a language model's texts leaves out and puts down, and in which words
+    (docs/text-audit.md).
+
+    Races need the extra `names`; `genders_only` does without. `dominant` and `subordinated` name roles of the
+    file's own, `only` the fields that its rows must have. Raises DataError.
+    """
+    from loopsim.data.first_names import open_first_names
+    from loopsim.studies.text_audit import audit_texts, roles_named
+
+    return audit_texts(
+        Path(path),
+        None if genders_only else open_first_names(),
+        roles=roles_named(dominant, subordinated),
+        only=only,
+        max_bad_share=max_bad_share,
+    )
+
+
+__all__ = [
+    "Event", "OpenClip", "Rows", "Run", "Sample", "audit_text", "open_run", "register", "resume", "start",
+    "sweep",
+]  # fmt: skip

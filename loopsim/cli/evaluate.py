@@ -20,16 +20,19 @@ def evaluate(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Add a metric to a run, over all its generations, without training anything again."""
+    from loopsim.config.names import MEASURES
     from loopsim.core.errors import ConfigError
-    from loopsim.evaluation.measure import MEASURES
+
+    if not metric:
+        raise ConfigError(f"name a --metric: {', '.join(MEASURES.names)}")
+    MEASURES.require(metric, "--metric")
+
     from loopsim.report.summary import summarize
     from loopsim.report.terminal.drift import print_report
     from loopsim.report.terminal.screen import marked, screen
     from loopsim.runs.catalog import find_run
     from loopsim.studies.add_metrics import add_metrics
 
-    if not metric:
-        raise ConfigError(f"name a --metric: {', '.join(MEASURES.names)}")
     directory, console = find_run(runs_dir, run), screen()
     names = ", ".join(metric)
     with (

@@ -8,7 +8,9 @@ import typer
 
 from loopsim.cli import data
 from loopsim.cli.audit import audit
+from loopsim.cli.audit_text import audit_text
 from loopsim.cli.benchmark import benchmark
+from loopsim.cli.directions import directions
 from loopsim.cli.doctor import doctor
 from loopsim.cli.evaluate import evaluate
 from loopsim.cli.fork import fork
@@ -23,7 +25,7 @@ from loopsim.core.errors import LoopsimError, refused
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Loops": (start, resume, fork, plan),
     "Results": (report, runs, show, compare, evaluate),
-    "Studies": (sweep, audit, calibrate),
+    "Studies": (sweep, audit, audit_text, directions, calibrate),
     "Runs on disk": (verify, repair, gc),
     "This machine": (doctor, benchmark, torture, pretrain),
 }

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -33,6 +33,11 @@ ConfigName = Annotated[str, typer.Argument(help="A TOML file, or a preset: pocke
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override any value: --set finetune.num_steps=200"),
+]
+# How far along a direction of the latents an ω leads.
+UnitOption = Annotated[
+    Literal["sd", "norm"],
+    typer.Option(help="Of ω: standard deviations along the direction, or a share of the noise's length."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print every value as JSON.")]
 LogJson = Annotated[
@@ -62,8 +67,10 @@ def asked_config(source: str, overrides: list[str] | None = None) -> "Config":
     What needs no model is found wrong before the libraries of models are imported.
     """
     from loopsim.config import load_config
+    from loopsim.config.names import check_names
 
     config = load_config(source, overrides or [])
+    check_names(config)
 
     from loopsim.runs.resolve import checked
 

@@ -91,12 +91,16 @@ def draw_sheet(
     return sheet
 
 
-def save_sheet(sheet: Image.Image, path: Path) -> None:
-    """Write a sheet as a PNG file, whole or not at all. Raises ConfigError if that cannot be."""
+def save_sheet(sheet: Image.Image, path: Path, option: str = "-o") -> None:
+    """Write a sheet as a PNG file, whole or not at all. Raises ConfigError, naming the command's option, if
+    that cannot be.
+    """
     try:
         write_atomically(path, lambda place: sheet.save(place, format="PNG"))
     except OSError as error:
-        raise ConfigError(f"-o {path}: cannot be written ({error.strerror}); name another file") from error
+        raise ConfigError(
+            f"{option} {path}: cannot be written ({error.strerror}); name another file"
+        ) from error
 
 
 def _enlarged(picture: bytes) -> Image.Image:
