@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loopsim.cli.options import Json, RunsDir, asked_config, print_json
+from loopsim.cli.options import Json, RunsDir, UnitOption, asked_config, print_json
 
 if TYPE_CHECKING:
     from loopsim.studies.generator_audit import AuditSource
@@ -36,6 +36,15 @@ def audit(
         ),
     ] = None,
     images: Annotated[int, typer.Option(min=1, help="Pictures a prompt.")] = 50,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Move all noises along a direction of `loopsim directions`, or `random`: the control.",
+        ),
+    ] = None,
+    omega: Annotated[float | None, typer.Option(help="How far along --direction, in --unit.")] = None,
+    unit: UnitOption = "sd",
     json_: Json = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
@@ -43,16 +52,26 @@ def audit(
 
     Shares come with intervals; a slope above 1 exaggerates the world's stereotype.
     """
+    from dataclasses import replace
+
+    from loopsim.core.errors import ConfigError
     from loopsim.core.reproducibility import make_reproducible
     from loopsim.models.library_messages import silence_libraries
     from loopsim.report.audit import audit_as_json
     from loopsim.report.terminal.audit import print_audit
     from loopsim.report.terminal.screen import bars, screen
     from loopsim.studies.generator_audit import audit_model, read_prompts
+    from loopsim.studies.latent_directions import shift_for_audit
 
     silence_libraries()
     asked = read_prompts(prompts) if prompts is not None else None
-    source = _source(model, config, generation, runs_dir)
+    source = asked_source(model, config, generation, runs_dir)
+    if (direction is None) != (omega is None):
+        raise ConfigError("--direction and --omega belong together: along which one, and how far")
+    shift = None
+    if direction is not None and omega is not None:
+        shift = shift_for_audit(source, direction, omega, unit)
+        source = replace(source, title=f"{source.title}, moved by {omega:+g} {unit} along {direction}")
     make_reproducible(source.config.num_threads)
     with bars() as shown:
         task = shown.add_task("drawing", total=None)
@@ -60,6 +79,7 @@ def audit(
             source,
             asked,
             num_images=images,
+            shift=shift,
             advanced=lambda done, total: shown.update(task, completed=done, total=total),
         )
     if json_:
@@ -68,7 +88,9 @@ def audit(
         print_audit(screen(), source.title, found)
 
 
-def _source(model: str | None, config: str | None, generation: int | None, runs_dir: Path) -> "AuditSource":
+def asked_source(
+    model: str | None, config: str | None, generation: int | None, runs_dir: Path
+) -> "AuditSource":
     """Return whose pictures are audited: a run's, a folder's, or the config's own generator's."""
     from loopsim.core.errors import ConfigError
     from loopsim.runs.catalog import find_run, is_run, place_of

@@ -79,9 +79,13 @@ class PhaseContext:
         return Models(self.session, self.config, self.weights, self.find_artifact)
 
     def acting_at(self, place: Place) -> tuple[Acting, ...]:
-        """Return the interventions that act at a place, in the config's order, with what they learned."""
+        """Return the interventions that act at a place, in the config's order, with what they learned; those
+        of strength 0 change nothing there.
+        """
         return tuple(
-            Acting(one.number, self._learned(one)) for one in self.acting if place in one.intervention.places
+            Acting(one.number, self._learned(one))
+            for one in self.acting
+            if place in one.intervention.places and one.intervention.acts()
         )
 
     def interventions(self, place: Place) -> tuple[Intervention, ...]:

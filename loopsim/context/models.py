@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import TypeVar, final
 
-from loopsim.config import ResolvedConfig
+from loopsim.config import EncoderConfig, ResolvedConfig
 from loopsim.context.pictures import read_records
 from loopsim.context.session import Session
 from loopsim.models.captioners import load_captioner
@@ -81,6 +81,7 @@ class Models:
         if adapt is not None:
             adapted = sampler(self.generator(trained_in, replicate))
             adapt(adapted)
+            adapted.attach()
             for_sampling(adapted.model)
             return adapted
         folder = self.generator_folder(trained_in, replicate)
@@ -98,6 +99,11 @@ class Models:
         return self._session.model(
             ("encoder",), lambda: frozen_clip(section, self._weights, self._session.device)
         )
+
+    def frozen_clip(self, section: EncoderConfig) -> Clip:
+        """Return a further CLIP that no generation trains."""
+        key = ("frozen clip", section.model, section.pretrained)
+        return self._session.model(key, lambda: frozen_clip(section, self._weights, self._session.device))
 
     @property
     def detector(self) -> PeopleDetector | None:

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import TypeVar, final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from loopsim.config import EncoderConfig
 from loopsim.context.context import PhaseContext
 from loopsim.context.denoiser_training import train_denoiser
 from loopsim.context.pictures import batches
-from loopsim.context.sampling import draw_missing, open_generator
+from loopsim.context.sampling import DiffusionGenerator, Generator, draw_missing, open_generator
 from loopsim.context.training_set import TrainingSet, sources_of_corpus
 from loopsim.core.rng import Part
 from loopsim.data.images import decode_picture
@@ -26,6 +27,8 @@ from loopsim.models.diffusion.sampler import Sampler
 from loopsim.models.training import Losses, Schedule, fit
 from loopsim.store.rows import PreparedRow
 from loopsim.store.store import Store
+
+T = TypeVar("T")
 
 
 @final
@@ -73,6 +76,13 @@ class PinnedRulers(Rulers):
     def features(self, pictures: Pictures) -> Tensor:
         return self.context.models.encoder.encode_batches(batches(pictures))
 
+    def likeness(self, pictures: Pictures, encoder: EncoderConfig | None = None) -> Tensor:
+        models = self.context.models
+        clip = models.encoder if encoder is None else models.frozen_clip(encoder)
+        texts = clip.encode_texts([pictures.captions(position)[0] for position in range(len(pictures))])
+        cosines: Tensor = (clip.encode_batches(batches(pictures)) * texts).sum(-1)
+        return cosines
+
 
 @final
 class PhaseWorkshop(PinnedRulers, Workshop):
@@ -94,17 +104,36 @@ class PhaseWorkshop(PinnedRulers, Workshop):
     def device(self) -> str:
         return self.context.device.name
 
-    def sampler(self) -> Sampler:
-        return self.context.models.sampler(self.context.generation, adapt=lambda sampler: None)
+    @property
+    def batch_size(self) -> int:
+        return self.context.config.generate.batch_size
 
-    def draw(self, draws: Sequence[Draw]) -> DrawnPictures:
+    def sampler(self, *, base: bool = False) -> Sampler:
+        trained_in = -1 if base else self.context.generation
+        return self.context.models.sampler(trained_in, adapt=lambda sampler: None)
+
+    def once(self, make: Callable[[], T]) -> T:
+        settings = self._acting.intervention.model_dump_json()
+        return self.context.models.remember((self._acting.label, settings), make)
+
+    @property
+    def professions(self) -> Sequence[str]:
+        return tuple(self.context.corpus.world_women())
+
+    def draw(self, draws: Sequence[Draw], adapt: Callable[[Sampler], None] | None = None) -> DrawnPictures:
         context, start = self.context, self._num_drawn
         self._num_drawn += len(draws)
         rows = [
             PreparedRow(self.generation, self._acting.number, start + i, draw.prompt, draw.seed)
             for i, draw in enumerate(draws)
         ]
-        draw_missing(context, rows, lambda: open_generator(context, context.generation))
+
+        def generator() -> Generator:
+            if adapt is None:
+                return open_generator(context, context.generation)
+            return DiffusionGenerator(context.models.sampler(context.generation, adapt=adapt))
+
+        draw_missing(context, rows, generator)
         keys = [(row.generation, row.intervention, row.index) for row in rows]
         return DrawnPictures(context.reader, keys, [draw.caption for draw in draws])
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from pydantic import PrivateAttr
 
+from loopsim.config import Config
 from loopsim.config.base import Section
 from loopsim.core.events import Fact
 from loopsim.interventions.draw import Candidate, Draw
@@ -37,7 +38,7 @@ class Intervention(Section, ABC):
 
     `name` is what a config calls its `kind`; `places` decide which phases' fingerprints it enters, and
     `version` changes whenever it would give another result. `asks_labels`: its `select` reads the candidates'
-    labels.
+    labels, and `label_values` says which there can be.
     """
 
     name: ClassVar[str]
@@ -46,6 +47,7 @@ class Intervention(Section, ABC):
     asks_labels: ClassVar[bool] = False
 
     _prepared: Path | None = PrivateAttr(default=None)
+    _label_values: Mapping[str, Sequence[str]] = PrivateAttr(default={})
 
     @property
     def prepared(self) -> Path:
@@ -58,6 +60,26 @@ class Intervention(Section, ABC):
         copy = self.model_copy()
         copy._prepared = folder
         return copy
+
+    @property
+    def label_values(self) -> Mapping[str, Sequence[str]]:
+        """What the pinned classifier can say, by attribute; empty unless it `asks_labels` and selects."""
+        return self._label_values
+
+    def with_label_values(self, values: Mapping[str, Sequence[str]]) -> Self:
+        """Return the intervention with what the pinned classifier can say."""
+        copy = self.model_copy()
+        copy._label_values = values
+        return copy
+
+    def check(self, config: Config, labels: Mapping[str, Sequence[str]]) -> None:
+        """Raise ConfigError for what it cannot do in a loop, before anything is trained: `config` names the
+        generator's family, `labels` are the values that the pinned classifier knows, by attribute.
+        """
+
+    def acts(self) -> bool:
+        """Return whether it changes anything. One whose strength is 0 does not, and is not asked."""
+        return True
 
     def content(self) -> Any:
         """Return what its result depends on, as JSON: its settings, and the hash of files that they name."""
@@ -83,8 +105,18 @@ class Intervention(Section, ABC):
         """Return how many candidates it wants, so that `num` can be kept."""
         return num
 
+    def copies(self) -> int:
+        """Return how many candidates of one prompt it wants to compete with each other."""
+        return 1
+
+    def judge(self, pictures: Pictures, rulers: Rulers) -> Mapping[str, Sequence[float]]:
+        """Return more scores of the candidates, by name, in their order: what `select` finds in `rewards`."""
+        return {}
+
     def select(self, pool: Sequence[Candidate], num: int, rng: np.random.Generator) -> list[int]:
-        """Return the positions in the pool of the candidates that are kept, `num` of them if it can be."""
+        """Return the positions in the pool of the candidates that are kept, `num` of them if it can be. Of
+        several interventions each chooses among what the one before it kept.
+        """
         return [position for position, candidate in enumerate(pool) if candidate.kept]
 
     def told(self, pool: Sequence[Candidate], chosen: Sequence[int]) -> dict[str, Fact]:
@@ -102,6 +134,10 @@ class Intervention(Section, ABC):
     def rewrite(self, draws: Sequence[Draw]) -> list[Draw]:
         """Return the draws with other prompts, negatives or guidance; captions and seeds stay."""
         return list(draws)
+
+    def told_of_prompts(self, before: Sequence[Draw], after: Sequence[Draw]) -> dict[str, Fact]:
+        """Return facts for people about what `rewrite` made of draws."""
+        return {}
 
     def noise(self, latents: "Tensor", draws: Sequence[Draw]) -> "Tensor":
         """Return the initial latents [n, c, h, w] of n draws, float32 on the CPU."""

@@ -1,7 +1,7 @@
 """What interventions change: draws before they are made, and candidates before they are chosen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 
@@ -25,8 +25,8 @@ class Draw:
 @dataclass(frozen=True)
 class Candidate:
     """One picture that may enter S_{g+1}: its place in the pool, the caption slot that it answers, CLIP_g's
-    score, what the pinned classifier sees in it (empty unless an intervention `asks_labels`), and whether it
-    is kept so far.
+    score, what the pinned classifier sees in it (empty unless an intervention `asks_labels`), whether
+    curation keeps it, what the generator read, and what an intervention's `judge` gave it, by name.
     """
 
     index: int
@@ -36,3 +36,5 @@ class Candidate:
     score: float
     labels: Mapping[str, str]
     kept: bool
+    prompt: str = ""
+    rewards: Mapping[str, float] = field(default_factory=dict)

@@ -1,45 +1,58 @@
 """Latent offset: every picture's first noise is moved along one direction.
 
 The control of latent directions (Lopez Olmos et al. 2024): a random unit direction of the same length, or a
-direction that was fitted elsewhere. z_T <- z_T + ω d with ‖d‖ = 1; the projection of N(0, I) noise on d is
-N(0, 1), so ω counts in standard deviations along d.
+direction that was fitted elsewhere.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from loopsim.config.base import Share
+from pydantic import field_validator
+
 from loopsim.core.errors import ConfigError
 from loopsim.core.hashing import hash_file
-from loopsim.core.rng import numpy_generator, torch_generator
-from loopsim.interventions.base import Draw, Intervention, Place
+from loopsim.core.rng import torch_generator
+from loopsim.data.stated_groups import KNOWN, knows, stated_value
+from loopsim.interventions.base import Draw
+from loopsim.interventions.latent_shift import LatentShift
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @final
-class LatentOffset(Intervention):
-    """Adds ω d to the noise of a share `positive` of the pictures, -ω d to the others'.
+class LatentOffset(LatentShift):
+    """Moves pictures along the direction of a file, or a random one.
 
     `direction` is a safetensors file with one tensor "direction" of the latents' shape [c, h, w], scaled to
-    length 1; without it d is a random unit direction of `direction_seed`. `unit`: ω in standard deviations
-    along d, or as a share of the noise's expected length √(c·h·w). The side is a function of the draw's seed.
+    length 1; without it d is a random unit direction of `direction_seed`. `only_open` names an attribute:
+    pictures whose prompt states it stay where they are, as those of a latent direction do.
     """
 
     name: ClassVar = "latent_offset"
-    places: ClassVar = frozenset({Place.NOISE})
 
-    omega: float
-    unit: Literal["sd", "norm"] = "sd"
-    positive: Share = 1.0
     direction: str | None = None
     direction_seed: int = 0
+    only_open: str | None = None
+
+    @field_validator("only_open")
+    @classmethod
+    def _prompts_can_state_it(cls, value: str | None) -> str | None:
+        if value is not None and not knows(value):
+            raise ValueError(
+                f"how prompts state {value!r} is not known; known are {', '.join(('gender', *KNOWN))}"
+            )
+        return value
 
     def content(self) -> Any:
-        settings = self.model_dump(mode="json", exclude={"direction"})
+        # Settings that came later are left out where they say nothing: what was drawn before stays as it was.
+        later = {name for name in ("rescale", "only_open") if not getattr(self, name)}
+        settings = self.model_dump(mode="json", exclude={"direction"} | later)
         return settings | {"direction": None if self.direction is None else hash_file(self._file()).hex()}
+
+    def moves(self, draw: Draw) -> bool:
+        return self.only_open is None or stated_value(draw.prompt, self.only_open) is None
 
     def _file(self) -> Path:
         assert self.direction is not None, "asked for only where a file is named"
@@ -49,9 +62,6 @@ class LatentOffset(Intervention):
         return path
 
     def unit_direction(self, shape: Sequence[int]) -> "Tensor":
-        """Return d, float32 of `shape`, of length 1. Raises ConfigError for a file of another shape or
-        kind.
-        """
         import torch
         from safetensors import SafetensorError
         from safetensors.torch import load_file
@@ -75,14 +85,3 @@ class LatentOffset(Intervention):
             )
         scaled: Tensor = tensor.float() / tensor.float().norm()
         return scaled
-
-    def noise(self, latents: "Tensor", draws: Sequence[Draw]) -> "Tensor":
-        import torch
-
-        direction = self.unit_direction(latents.shape[1:])
-        length = self.omega * (direction.numel() ** 0.5 if self.unit == "norm" else 1.0)
-        sides = [
-            1.0 if numpy_generator(draw.seed, self.name).random() < self.positive else -1.0 for draw in draws
-        ]
-        moved: Tensor = latents + length * torch.tensor(sides)[:, None, None, None] * direction
-        return moved

@@ -29,6 +29,9 @@ class Neon(Intervention):
     num_pictures: PositiveInt = 256
     num_steps: NonNegativeInt | None = None
 
+    def acts(self) -> bool:
+        return self.w > 0
+
     def prepares(self) -> bool:
         return self.w > 0
 
@@ -39,8 +42,7 @@ class Neon(Intervention):
     def adapt(self, sampler: "Sampler", training_set: Pictures | None) -> None:
         from loopsim.models.diffusion.adapters import merge_adapter
 
-        if self.w > 0:
-            merge_adapter(sampler.model, self.prepared, -self.w)
+        merge_adapter(sampler.model, self.prepared, -self.w)
 
 
 def own_draws(workshop: Workshop, num: int) -> list[Draw]:

@@ -1,12 +1,12 @@
 """The interventions that a config may name, and those that one config does name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
 from pydantic import ValidationError
 
-from loopsim.config import InterventionConfig
+from loopsim.config import Config, InterventionConfig
 from loopsim.core.choices import Choices
 from loopsim.core.errors import ConfigError
 from loopsim.interventions.base import Intervention
@@ -58,6 +58,17 @@ def build(entries: Sequence[InterventionConfig]) -> tuple[Intervention, ...]:
     Raises ConfigError, naming the entry and its key, for an unknown kind or a setting that it cannot have.
     """
     return tuple(_build(number, entry) for number, entry in enumerate(entries))
+
+
+def check(config: Config, labels: Mapping[str, Sequence[str]]) -> None:
+    """Ask each of a config's interventions whether it can do its work there; `labels` are the
+    values that the pinned classifier knows, by attribute. Raises ConfigError, naming the entry.
+    """
+    for number, intervention in enumerate(build(config.interventions)):
+        try:
+            intervention.check(config, labels)
+        except ConfigError as error:
+            raise ConfigError(f"interventions[{number}] ({intervention.name}): {error}") from error
 
 
 def _build(number: int, entry: InterventionConfig) -> Intervention:

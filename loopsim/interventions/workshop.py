@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self, final
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, final
 
 from loopsim.core.events import Fact
 from loopsim.core.rng import Part
@@ -11,10 +11,13 @@ from loopsim.core.rng import Part
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from loopsim.config import EncoderConfig
     from loopsim.interventions.draw import Draw
     from loopsim.models.diffusion.adapters import Adapter
     from loopsim.models.diffusion.sampler import Sampler
     from loopsim.models.training import Losses, Schedule
+
+T = TypeVar("T")
 
 
 class Pictures(Protocol):
@@ -37,6 +40,12 @@ class Rulers(Protocol):
 
     def features(self, pictures: Pictures) -> "Tensor":
         """Return the encoder's unit-norm features, float32 [n, d] on the CPU."""
+        ...
+
+    def likeness(self, pictures: Pictures, encoder: "EncoderConfig | None" = None) -> "Tensor":
+        """Return the cosine of each picture with its first caption, float32 [n] on the CPU, by the run's
+        encoder or another frozen one.
+        """
         ...
 
 
@@ -63,12 +72,28 @@ class Workshop(Rulers, Protocol):
         """Where models compute, as torch names it."""
         ...
 
-    def sampler(self) -> "Sampler":
-        """Return SD_{g-1} as the loop trained it, for the intervention alone: it may be changed."""
+    @property
+    def batch_size(self) -> int:
+        """How many pictures are drawn at a time."""
         ...
 
-    def draw(self, draws: Sequence["Draw"]) -> Pictures:
-        """Return what SD_{g-1} alone draws, in order, each with its `caption`."""
+    def sampler(self, *, base: bool = False) -> "Sampler":
+        """Return SD_{g-1} as the loop trained it, or the base model, for the intervention alone: it may be
+        changed.
+        """
+        ...
+
+    def once(self, make: Callable[[], T]) -> T:
+        """Return what `make` gives, made once a session: for what is the same in every generation."""
+        ...
+
+    def draw(self, draws: Sequence["Draw"], adapt: "Callable[[Sampler], None] | None" = None) -> Pictures:
+        """Return what SD_{g-1} alone, or as `adapt` changes it, draws, in order, each with its `caption`."""
+        ...
+
+    @property
+    def professions(self) -> Sequence[str]:
+        """The professions of the corpus's world."""
         ...
 
     def training_set(self) -> Pictures:

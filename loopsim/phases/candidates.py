@@ -39,11 +39,21 @@ def captioner_share(config: GenerateConfig) -> float:
 
 
 def num_candidates(config: GenerateConfig, kept: int, selecting: Sequence[Intervention] = ()) -> int:
-    """Return how many pictures are drawn so that `kept` can be kept: what curation or an intervention wants,
+    """Return how many pictures are drawn so that `kept` can be kept: what curation or the interventions want,
     the more.
     """
     wanted = CURATIONS.get(config.curation).num_candidates(config, kept)
-    return max([wanted, *(intervention.pool_size(kept) for intervention in selecting)])
+    return max([wanted, *pool_sizes(kept, selecting)])
+
+
+def pool_sizes(kept: int, selecting: Sequence[Intervention]) -> list[int]:
+    """Return how many candidates each intervention wants: as many as the next one can choose its own from,
+    the last one `kept`.
+    """
+    sizes: list[int] = []
+    for intervention in reversed(selecting):
+        sizes.insert(0, intervention.pool_size(sizes[0] if sizes else kept))
+    return sizes
 
 
 def plan_candidates(
@@ -52,7 +62,8 @@ def plan_candidates(
     """Return every candidate; `selecting` are the interventions that select among them."""
     settings, curation = config.generate, CURATIONS.get(config.generate.curation)
     order = slot_order(config.data.counts()["train"], config.seed)
-    copies, share = curation.copies(settings), captioner_share(settings)
+    copies = max([curation.copies(settings), *(intervention.copies() for intervention in selecting)])
+    share = captioner_share(settings)
     drawn_in = generation if settings.fresh_seeds else 0
     number = num_candidates(settings, num_kept(config, generation), selecting)
     plan = []

@@ -45,6 +45,12 @@ def compose(context: PhaseContext) -> Outputs:
         DatasetRow(generation, position, source.made_for, source.index, source.slot)
         for position, source in enumerate(sources)
     ]
+    if not rows:
+        raise DataError(
+            f"generation {generation} has nothing to train on: none of S_{generation}'s candidates was kept, "
+            f"and compose.policy = {config.compose.policy!r} takes no real pictures; make what selects less "
+            "strict (loopsim fork), or let it draw more"
+        )
     facts: dict[str, Fact] = {}
     for acting in context.acting_at(Place.POOL):
         rows, told = _chosen(context, acting, rows)

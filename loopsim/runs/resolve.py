@@ -14,8 +14,9 @@ from loopsim.costs.batch_size import drawing_batch, finetuning_batch
 from loopsim.data.corpora import CORPORA, check_data
 from loopsim.evaluation.measure import MEASURES, default_measures
 from loopsim.interventions.base import Place
-from loopsim.interventions.registry import INTERVENTIONS, build
+from loopsim.interventions.registry import INTERVENTIONS, build, check
 from loopsim.models.base_weights import check_models, weights_folder
+from loopsim.models.classifiers import labels_of
 from loopsim.models.diffusion.loading import with_family
 from loopsim.phases.curations.curation import CURATIONS
 from loopsim.phases.policies.policy import POLICIES
@@ -63,7 +64,7 @@ def checked(config: Config) -> Config:
         )
     if config.generate.generator == "oracle":
         for number, one in enumerate(interventions):
-            if one.prepares() or one.places & {Place.NOISE, Place.WEIGHTS}:
+            if one.acts() and (one.prepares() or one.places & {Place.NOISE, Place.WEIGHTS}):
                 raise ConfigError(
                     f"interventions[{number}].kind = {one.name!r} changes what a generator draws, and "
                     "generate.generator = 'oracle' has none; leave one of them out"
@@ -87,12 +88,14 @@ def resolve(
     config, the folder of shipped models and the device.
 
     Raises DataError if too many of the corpus's rows are bad, ConfigError if more items are asked for than
-    there are.
+    there are, or if an intervention cannot do its work in this loop.
     """
     config = checked(config)
     kind, weights = CORPORA.get(config.data.corpus), weights_folder(config)
     settled, device = with_family(config, weights), choose_device(config.device)
     first(settled, weights, device)
+    if settled.interventions:
+        check(settled, labels_of(settled.classifier, weights))
     data = kind.resolve(config.data, runs_dir, report)
     metrics = config.evaluate.metrics
     evaluate = {

@@ -4,6 +4,7 @@ METRICS.md §2).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import final
 
@@ -18,6 +19,8 @@ from loopsim.core.device import choose_device
 from loopsim.core.errors import ConfigError, DataError
 from loopsim.core.rng import seed_for
 from loopsim.data.scene_captions import with_article
+from loopsim.interventions.base import Draw
+from loopsim.interventions.latent_shift import LatentShift
 from loopsim.metrics.audit import audit_prompt, shares_against_world
 from loopsim.metrics.estimate import Estimate, resampling_weights
 from loopsim.models.base_weights import weights_folder
@@ -93,6 +96,13 @@ def of_run(directory: Path, generation: int | None) -> AuditSource:
     return AuditSource(f"{directory.name}, SD_{chosen}", config, folder)
 
 
+def models_of(source: AuditSource) -> Models:
+    """Return the models of a source: SD_0 stands for what is audited, if that was trained."""
+    config = source.config
+    session = Session(config.data, config.seed, choose_device(config.device))
+    return Models(session, config, weights_folder(config), lambda generation, *_: source.finetuned)
+
+
 def default_prompts(professions: Mapping[str, float]) -> list[Prompt]:
     """Return the neutral prompt, those with an attribute, and one for each profession with the world's share
     of women.
@@ -135,17 +145,18 @@ def audit_model(
     *,
     num_images: int,
     num_resamples: int = 2000,
+    shift: LatentShift | None = None,
     advanced: Callable[[int, int], None] = lambda done, total: None,
 ) -> Audit:
     """Draw `num_images` for each prompt as the source's config says, and label them with its pinned
     classifier.
 
     Without prompts they are the neutral ones, and "a photo of a <profession>" for the config's professions.
+    `shift` moves the noises that they are drawn from.
     """
     config = source.config
     asked = default_prompts(config.evaluate.professions) if prompts is None else prompts
-    session = Session(config.data, config.seed, choose_device(config.device))
-    models = Models(session, config, weights_folder(config), lambda generation, *_: source.finetuned)
+    models = models_of(source)
     sampler = models.sampler(-1 if source.finetuned is None else 0)
     plan = [
         (i, seed_for("audit", p.text, repeat)) for i, p in enumerate(asked) for repeat in range(num_images)
@@ -154,7 +165,12 @@ def audit_model(
     labels: list[dict[str, str]] = []
     for start in range(0, len(plan), size):
         batch = plan[start : start + size]
-        images = sampler.draw([asked[i].text for i, _ in batch], [seed for _, seed in batch])
+        draws = [Draw(asked[i].text, asked[i].text, seed) for i, seed in batch]
+        images = sampler.draw(
+            [draw.prompt for draw in draws],
+            [draw.seed for draw in draws],
+            noise=None if shift is None else partial(shift.noise, draws=draws),
+        )
         labels += label_pictures(models.classifier, models.detector, [torch.from_numpy(images)])
         advanced(len(labels), len(plan))
     owners = [index for index, _ in plan]

@@ -42,11 +42,44 @@ def test_the_best_of_each_group_up_to_its_quota_then_the_best_of_the_rest(drawn,
     assert short == sum(max(0, n - have[value]) for value, n in quota.quotas(pool, num).items())
 
 
-@given(st.integers(0, 200), st.floats(0.01, 1), st.floats(0.01, 1))
-def test_quotas_sum_to_what_is_kept_and_are_near_their_shares(num, a, b) -> None:
-    quotas = Quota(target={"woman": a, "man": b}).quotas([], num)
+@given(st.integers(0, 200), st.floats(0, 1))
+def test_quotas_sum_to_what_is_kept_and_are_near_their_shares(num, women) -> None:
+    quotas = Quota(target={"woman": women, "man": 1 - women}).quotas([], num)
     assert sum(quotas.values()) == num
-    assert abs(quotas["woman"] - num * a / (a + b)) < 1
+    assert abs(quotas["woman"] - num * women) < 1
+
+
+CELLS = [(gender, tone) for gender in ("man", "woman") for tone in ("lighter", "darker")]
+
+
+@given(st.lists(st.tuples(st.sampled_from(CELLS), st.floats(-1, 1)), min_size=4, max_size=40))
+def test_intersections_have_quotas_of_their_own_and_what_nobody_fills_is_told_group_by_group(drawn) -> None:
+    pool = [
+        Candidate(i, i, i, "", score, {"gender": gender, "skin_tone": tone}, True)
+        for i, ((gender, tone), score) in enumerate(drawn)
+    ]
+    quota = Quota(attribute=("gender", "skin_tone")).with_label_values(
+        {"gender": ("man", "woman"), "skin_tone": ("lighter", "darker"), "age": ("old", "young")}
+    )
+    chosen = quota.select(pool, 4, np.random.default_rng(0))
+    have = Counter(drawn[i][0] for i in chosen)
+    there = {cell for cell, _ in drawn}
+    # One of each cell that there is; the others' places are filled, and told.
+    assert {cell for cell in CELLS if have[cell]} == there
+    told = quota.told(pool, chosen)
+    for gender, tone in CELLS:
+        assert told[f"unfilled {gender} & {tone}"] == ((gender, tone) not in there)
+    assert told["unfilled"] == 4 - len(there)
+
+
+@given(POOLS, st.integers(1, 20), st.floats(0, 1))
+def test_a_part_of_the_quota_is_asked_for_at_a_part_of_the_strength(drawn, num, strength) -> None:
+    pool = pool_of(drawn)
+    full, part = Quota(), Quota(strength=strength)
+    asked = part.quotas(pool, num)
+    assert asked == {group: int(strength * count) for group, count in full.quotas(pool, num).items()}
+    assert part.acts() == (strength > 0)
+    assert part.pool_size(num) == (2 * num if strength else num)
 
 
 def test_what_already_has_the_shares_is_not_disturbed() -> None:

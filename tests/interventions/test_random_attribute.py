@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from loopsim.core.gendered_words import caption_gender
 from loopsim.interventions.base import Draw
-from loopsim.interventions.random_attribute import RandomAttribute, with_adjective
+from loopsim.interventions.phrases import with_adjective
+from loopsim.interventions.random_attribute import RandomAttribute
 
 
 def test_the_word_stands_before_the_person() -> None:

@@ -1,5 +1,6 @@
-"""LoRA adapters: as they were trained, on disk, and merged into the weights."""
+"""LoRA adapters: as they were trained, on disk, merged into the weights or beside them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -40,3 +41,21 @@ def merge_adapter(model: Diffusion, folder: Path, weight: float = 1.0) -> None:
     model.pipeline.load_lora_weights(folder, use_safetensors=True)
     model.pipeline.fuse_lora(lora_scale=weight)
     model.pipeline.unload_lora_weights()
+
+
+def attach_adapter(model: Diffusion, name: str, folder: Path) -> None:
+    """Load the adapters of a folder beside a model's weights, under a name.
+
+    Raises DataError for a folder that holds more than weights and configs.
+    """
+    check_model_folder(folder)
+    model.pipeline.load_lora_weights(folder, adapter_name=name, use_safetensors=True)
+
+
+def use_adapters(model: Diffusion, weights: Mapping[str, float]) -> None:
+    """Have a model with attached adapters draw with those of these names, to their weights, and no others."""
+    if weights:
+        model.denoiser.enable_lora()
+        model.denoiser.set_adapters(list(weights), list(weights.values()))
+    else:
+        model.denoiser.disable_lora()
