@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from loopsim.cli import data
+from loopsim.cli import data, study
 from loopsim.cli.audit import audit
 from loopsim.cli.audit_text import audit_text
 from loopsim.cli.benchmark import benchmark
@@ -44,6 +44,7 @@ app = typer.Typer(
 for title, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=title)(command)
+app.add_typer(study.app, name="study", rich_help_panel="Studies")
 app.add_typer(data.app, name="data", rich_help_panel="This machine")
 
 

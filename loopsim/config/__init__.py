@@ -8,12 +8,14 @@ from loopsim.config.data import SPLITS, DataConfig, ResolvedDataConfig, Source, 
 from loopsim.config.interventions import InterventionConfig
 from loopsim.config.load import (
     PRESETS,
+    as_toml,
     config_from_tree,
     known_keys,
     load_config,
     override_config,
     parse_section,
     parse_value,
+    read_toml,
     with_values,
 )
 from loopsim.config.loop import ComposeConfig, Config, EvaluateConfig, ResolvedEvaluateConfig
@@ -37,6 +39,6 @@ __all__ = [
     "Config", "DataConfig", "DeviceConfig", "EncoderConfig", "EvaluateConfig", "FinetuneConfig",
     "GenerateConfig", "GeneratorConfig", "InterventionConfig", "OpenMojiConfig", "Profession",
     "ResolvedConfig", "ResolvedDataConfig", "ResolvedEvaluateConfig", "Section", "SkinType", "Source",
-    "Split", "Thing", "TrainConfig", "config_from_tree", "known_keys", "load_config", "override_config",
-    "parse_section", "parse_value", "with_values",
+    "Split", "Thing", "TrainConfig", "as_toml", "config_from_tree", "known_keys", "load_config",
+    "override_config", "parse_section", "parse_value", "read_toml", "with_values",
 ]  # fmt: skip

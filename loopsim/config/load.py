@@ -1,6 +1,7 @@
 """Reading a configuration: presets, TOML files, overrides, and errors that name the key and the way out."""
 
 import difflib
+import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -128,6 +129,30 @@ def parse_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, RecursionError):
         return text
+
+
+def as_toml(value: Any) -> str:
+    """Return a value as TOML writes it on one line, so that `parse_value` gives it back; None has no form
+    there, and keys whose value it is are left out.
+    """
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            # What JSON escapes TOML escapes alike, and DEL, too.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case int() | float():
+            return repr(value)
+        case Mapping():
+            pairs = (f"{as_toml(str(k))} = {as_toml(v)}" for k, v in value.items() if v is not None)
+            return "{" + ", ".join(pairs) + "}"
+        case _:
+            return "[" + ", ".join(as_toml(one) for one in value) + "]"
+
+
+def read_toml(model: type[S], source: str) -> S:
+    """Return the section that a TOML file holds. Raises ConfigError as `load_config` does."""
+    return parse_section(model, _read_toml(source), source)
 
 
 def _override(tree: dict[str, Any], override: str) -> None:

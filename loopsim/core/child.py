@@ -45,7 +45,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         except OSError as error:
             self._errors.close()
@@ -128,9 +128,9 @@ class Child:
                 pipe.close()  # type: ignore[union-attr]
 
 
-def _die_with_parent() -> None:
-    """Have the kernel kill the program when we die in a way that runs no code of ours: SIGKILL, a second
-    Ctrl-C.
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies, also in a way that runs no code: SIGKILL, a
+    second Ctrl-C.
     """
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

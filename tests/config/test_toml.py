@@ -1,0 +1,25 @@
+"""Values written as TOML come back as they were."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loopsim.config import as_toml, parse_value
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+VALUES = st.recursive(
+    st.booleans()
+    | st.integers(-(2**62), 2**62)
+    | st.floats(allow_nan=False)
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(VALUES)
+def test_a_value_comes_back(value: object) -> None:
+    assert parse_value(as_toml(value)) == value
+
+
+def test_none_is_left_out() -> None:
+    assert parse_value(as_toml({"kind": "neon", "num_steps": None})) == {"kind": "neon"}
