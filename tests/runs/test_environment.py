@@ -11,6 +11,8 @@ import pytest
 
 from loopsim.runs.environment import FACTORS, environment, what_changed
 
+pytestmark = pytest.mark.hostile
+
 
 def changed(now: Mapping[str, Any], **entries: Any) -> dict[str, Any]:
     """An environment whose entries are others; a mapping's are merged."""

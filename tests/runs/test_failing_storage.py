@@ -13,6 +13,8 @@ from loopsim.core.faults import fault_of
 from tests.helpers.faults import on_faults
 from tests.helpers.loops import created, resume_run, start_run
 
+pytestmark = pytest.mark.hostile
+
 
 @pytest.mark.parametrize(
     ("point", "code"),

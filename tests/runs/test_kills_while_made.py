@@ -24,6 +24,7 @@ from tests.helpers.loops import start_run
 from tests.helpers.syscalls import SUPPORTED, every_kill
 
 pytestmark = [
+    pytest.mark.hostile,
     pytest.mark.slow,
     pytest.mark.skipif(not SUPPORTED, reason="kills at system calls need ptrace on Linux"),
 ]

@@ -14,6 +14,8 @@ from tests.helpers.damage import copy_of
 from tests.helpers.loops import resume_run, small_arguments
 from tests.helpers.syscalls import SUPPORTED, refusing
 
+pytestmark = pytest.mark.hostile
+
 
 def test_of_two_resumes_exactly_one_goes_on(tmp_path: Path) -> None:
     where = ["--name", "held", *in_runs(tmp_path)]

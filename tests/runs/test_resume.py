@@ -28,6 +28,8 @@ from tests.helpers.loops import (
 )
 from tests.helpers.rows import finished_phases, samples_of
 
+pytestmark = pytest.mark.hostile
+
 
 @pytest.mark.slow
 def test_the_fault_matrix(tiny: Config, tmp_path: Path, one_thread: None) -> None:

@@ -16,6 +16,8 @@ from tests.helpers.damage import copy_of
 from tests.helpers.loops import resume_run, start_run
 from tests.helpers.rows import artifacts_on_disk, finished_phases, named_artifacts, released_phases
 
+pytestmark = pytest.mark.hostile
+
 
 def test_gc_frees_what_no_row_names(clean: tuple[Path, str], tmp_path: Path) -> None:
     directory = copy_of(clean, tmp_path)

@@ -29,6 +29,7 @@ from loopsim.models.gate import check_model_folder
 from loopsim.models.hub import model_folder
 from loopsim.models.load_errors import LOAD_ERRORS, first_line
 from loopsim.models.tokenizer import save_tokenizer
+from loopsim.models.whole import load_whole
 
 FILE = "clipcap.json"
 
@@ -168,8 +169,8 @@ def load_language_model(name: str) -> tuple[Any, Any]:
 
 
 def _language_model(folder: Path) -> tuple[Any, Any]:
-    return AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+    return load_whole(
+        AutoModelForCausalLM, folder, dtype=torch.float32, trust_remote_code=False
     ), AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 
 

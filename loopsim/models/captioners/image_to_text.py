@@ -23,6 +23,7 @@ from loopsim.models.gate import read_json
 from loopsim.models.hub import model_folder
 from loopsim.models.load_errors import LOAD_ERRORS, first_line
 from loopsim.models.tokenizer import save_tokenizer
+from loopsim.models.whole import load_whole
 
 FILE = "loopsim_captioner.json"
 FAMILIES = ("blip", "git", "vision-encoder-decoder")
@@ -110,9 +111,7 @@ def load_image_to_text(name: str, max_tokens: int, device: Device = CPU) -> Imag
     """Return a captioner of a folder or hub id. Raises DataError for a pickle or a model of another kind."""
     folder = model_folder(name)
     try:
-        model = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
-        )
+        model = load_whole(AutoModelForImageTextToText, folder, dtype=torch.float32, trust_remote_code=False)
         processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except LOAD_ERRORS as error:

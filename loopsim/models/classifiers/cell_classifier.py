@@ -18,6 +18,7 @@ from loopsim.models.classifiers.classifier_kind import ClassifierKind
 from loopsim.models.clip import Clip
 from loopsim.models.gate import check_model_folder
 from loopsim.models.load_errors import LOAD_ERRORS, first_line
+from loopsim.models.whole import load_whole
 
 CONFUSION_FILE = "confusion.json"
 _BATCH = 250
@@ -79,9 +80,7 @@ def load_classifier(folder: Path) -> CellClassifier:
     check_model_folder(folder)
     try:
         content = json.loads((folder / CONFUSION_FILE).read_text())
-        model = ResNetForImageClassification.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True
-        ).eval()
+        model = load_whole(ResNetForImageClassification, folder, dtype=torch.float32).eval()
         values = {attribute: tuple(names) for attribute, names in content["values"].items()}
         return CellClassifier(model, content["cells"], values=values, confusion=content["confusion"])
     except LOAD_ERRORS as error:

@@ -17,6 +17,7 @@ from loopsim.models.classifiers.classifier_kind import ClassifierKind
 from loopsim.models.clip import Clip
 from loopsim.models.hub import model_folder
 from loopsim.models.load_errors import LOAD_ERRORS, first_line
+from loopsim.models.whole import load_whole
 
 _BATCH = 250
 
@@ -51,8 +52,8 @@ def load_checkpoints(
     for attribute, name in checkpoints.items():
         folder = model_folder(name)
         try:
-            model = AutoModelForImageClassification.from_pretrained(
-                folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+            model = load_whole(
+                AutoModelForImageClassification, folder, dtype=torch.float32, trust_remote_code=False
             ).eval()
             processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
             models[attribute] = (device.place(model), processor)

@@ -13,6 +13,7 @@ from loopsim.core.device import CPU, Device
 from loopsim.core.errors import DataError
 from loopsim.models.hub import model_folder
 from loopsim.models.load_errors import LOAD_ERRORS, first_line
+from loopsim.models.whole import load_whole
 
 THRESHOLD, PADDING = 0.5, 1.25
 
@@ -72,8 +73,8 @@ def load_detector(name: str, device: Device = CPU) -> PeopleDetector:
     """Return the detector of a folder or hub id. Raises DataError if it knows no persons."""
     folder = model_folder(name)
     try:
-        model = AutoModelForObjectDetection.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+        model = load_whole(
+            AutoModelForObjectDetection, folder, dtype=torch.float32, trust_remote_code=False
         ).eval()
         processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
     except LOAD_ERRORS as error:

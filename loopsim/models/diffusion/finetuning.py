@@ -13,6 +13,7 @@ from loopsim.models.diffusion.adapters import adapter_of, merge_adapter
 from loopsim.models.diffusion.stable_diffusion import Diffusion
 from loopsim.models.gate import check_model_folder
 from loopsim.models.load_errors import LOAD_ERRORS, first_line
+from loopsim.models.whole import load_whole
 
 # Attention, feed-forward and convolutions: in a denoiser as small as the pocket one, attention alone is too
 # little to learn with.
@@ -91,7 +92,7 @@ def load_finetuned(model: Diffusion, folder: Path) -> None:
     part = model.family.denoiser
     try:
         if (folder / part).is_dir():
-            denoiser = type(model.denoiser).from_pretrained(folder / part, use_safetensors=True)
+            denoiser = load_whole(type(model.denoiser), folder / part)
             setattr(model.pipeline, part, model.device.place(denoiser.eval().requires_grad_(False)))
         else:
             merge_adapter(model, folder)

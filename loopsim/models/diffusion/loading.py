@@ -1,9 +1,12 @@
 """Opening a Stable Diffusion: a folder of diffusers, a single file, or a model of the hub."""
 
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.loaders.single_file_utils import SingleFileComponentError
 
 from loopsim.config import SHIPPED, Config, GeneratorConfig
 from loopsim.core.device import CPU, Device
@@ -14,6 +17,7 @@ from loopsim.models.diffusion.stable_diffusion import Diffusion
 from loopsim.models.gate import check_model_folder, require_safetensors
 from loopsim.models.hub import CONFIGS, model_folder, near_folder
 from loopsim.models.load_errors import LOAD_ERRORS, first_line
+from loopsim.models.whole import lacking, load_whole
 
 
 def resolve_family(config: GeneratorConfig, shipped: Path) -> str:
@@ -118,7 +122,8 @@ def load_diffusion(config: GeneratorConfig, shipped: Path, device: Device = CPU)
     parts = family.loading_options(config)
     try:
         if is_pocket_folder(folder):
-            parts["vae"] = PatchAutoencoder.from_pretrained(folder / "vae", use_safetensors=True)
+            parts["vae"] = load_whole(PatchAutoencoder, folder / "vae")
+        parts |= _whole_parts(folder, family, config.variant, parts)
         pipeline = family.pipeline.from_pretrained(
             str(folder),
             torch_dtype=torch.float32,
@@ -130,6 +135,23 @@ def load_diffusion(config: GeneratorConfig, shipped: Path, device: Device = CPU)
     except LOAD_ERRORS as error:
         raise DataError(f"Stable Diffusion {name!r} cannot be loaded: {first_line(error)}") from error
     return _ready(Diffusion(pipeline, family, path if path.is_dir() else None, device))
+
+
+def _whole_parts(
+    folder: Path, family: Family, variant: str | None, known: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the networks of a pipeline's folder, each with all its weights: a pipeline that loads them
+    itself makes up what a text encoder's files lack.
+    """
+    index, parts = read_index(folder), {}
+    for name in (family.denoiser, "vae", *family.text_encoders):
+        library, kind = index.get(name) or ("", "")
+        if name in known or library not in ("diffusers", "transformers"):
+            continue
+        dtype = "dtype" if library == "transformers" else "torch_dtype"
+        options = {dtype: torch.float32, "subfolder": name, "variant": variant}
+        parts[name] = load_whole(getattr(import_module(library), kind), folder, **options)
+    return parts
 
 
 def _fetched(family: Family, config: GeneratorConfig) -> Path:
@@ -152,7 +174,7 @@ def _from_single_file(family: Family, path: Path, config: GeneratorConfig) -> An
     where = f"{path} cannot be loaded as {family.name} with the configs in {config.config}"
     _require_parts(configs, where)
     try:
-        return family.pipeline.from_single_file(
+        pipeline = family.pipeline.from_single_file(
             str(path),
             config=str(configs.resolve()),
             local_files_only=True,
@@ -160,8 +182,13 @@ def _from_single_file(family: Family, path: Path, config: GeneratorConfig) -> An
             use_safetensors=True,
             **family.loading_options(config),
         )
-    except LOAD_ERRORS as error:
+    except (*LOAD_ERRORS, SingleFileComponentError) as error:
         raise DataError(f"{where}: {first_line(error)}") from error
+    for part in (getattr(pipeline, name) for name in (family.denoiser, "vae", *family.text_encoders)):
+        named = () if part is None else part.named_parameters()
+        if missing := [name for name, weights in named if weights.is_meta]:
+            raise lacking(str(path), missing)
+    return pipeline
 
 
 def _require_parts(configs: Path, where: str) -> None:
