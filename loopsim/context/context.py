@@ -43,7 +43,8 @@ class PhaseContext:
     pictures with `reader`.
 
     `config` shows the sections that the phase declared; `acting` are the run's interventions as they stand
-    for the generation that the phase `serves`.
+    for the generation that the phase `serves`. `draws_as_before`: none changes how pictures are drawn for
+    that generation, and none did for the one before, so that prompt, seed and model say which picture it is.
     """
 
     config: ResolvedConfig
@@ -60,6 +61,7 @@ class PhaseContext:
     session: Session
     acting: tuple[Acting, ...]
     serves: int
+    draws_as_before: bool
     checkpoint_seconds: float
     keep: str
 

@@ -159,6 +159,8 @@ def _use_again(context: PhaseContext, batch: Sequence[Planned]) -> bool:
     """Store a batch of planned samples with the pictures of the generation before, if all of them are the
     same there.
     """
+    if not context.draws_as_before:
+        return False
     again: list[SampleRow] = []
     for row in batch:
         found = _drawn_before(context, row) if isinstance(row, SampleRow) else None

@@ -22,6 +22,7 @@ from loopsim.core.distributed import World
 from loopsim.core.errors import Interrupted, LoopsimError, RunMismatch
 from loopsim.core.events import Listener, PhaseEnded, PhaseOutcome, PhaseStarted
 from loopsim.core.interrupt import Interrupt
+from loopsim.interventions.base import Place
 from loopsim.interventions.registry import Acting, acting
 from loopsim.runs.environment import environment
 from loopsim.runs.lock import RunLock
@@ -102,6 +103,13 @@ class ActiveRun:
             for one in acting(config.interventions, phase.serves(generation))
             if one.intervention.places & phase.places or (phase.prepares and one.intervention.prepares())
         )
+
+    def _draws_as_before(self, generation: int, phase: Phase) -> bool:
+        both = (generation - 1, generation)
+        if generation == 0 or not phase.places:
+            return False
+        acts = [one.intervention for g in both for one in self._acting(self.config_at(g, phase), g, phase)]
+        return not any(one.acts() and one.places & {Place.NOISE, Place.WEIGHTS} for one in acts)
 
     def fingerprint(self, generation: int, phase: Phase) -> str:
         """Return the hash of all that decides a phase's result: its name, version, declared sections, seed,
@@ -222,6 +230,7 @@ class ActiveRun:
             session=self.session,
             acting=acts,
             serves=phase.serves(generation),
+            draws_as_before=self._draws_as_before(generation, phase),
             checkpoint_seconds=self.config.checkpoint_seconds,
             keep=self.config.keep,
         )

@@ -96,11 +96,21 @@ def of_run(directory: Path, generation: int | None) -> AuditSource:
     return AuditSource(f"{directory.name}, SD_{chosen}", config, folder)
 
 
-def models_of(source: AuditSource) -> Models:
+def session_of(source: AuditSource) -> Session:
+    """Return a session for a source: its corpus, and what is opened once."""
+    config = source.config
+    return Session(config.data, config.seed, choose_device(config.device))
+
+
+def models_of(source: AuditSource, session: Session | None = None) -> Models:
     """Return the models of a source: SD_0 stands for what is audited, if that was trained."""
     config = source.config
-    session = Session(config.data, config.seed, choose_device(config.device))
-    return Models(session, config, weights_folder(config), lambda generation, *_: source.finetuned)
+    return Models(
+        session or session_of(source),
+        config,
+        weights_folder(config),
+        lambda generation, *_: source.finetuned,
+    )
 
 
 def default_prompts(professions: Mapping[str, float]) -> list[Prompt]:

@@ -45,6 +45,7 @@ NOTHING = [
     {"kind": "inclusive", "weight": 0.0},
     {"kind": "diverse", "weight": 0.0},
     {"kind": "random_attribute", "share": 0.0},
+    {"kind": "watermark", "share": 0.0},
 ]
 SOMETHING = [
     {"kind": "verifier", "overdraw": 1.2},
@@ -56,6 +57,7 @@ SOMETHING = [
     {"kind": "latent_direction", "omega": 1.0, "num_pictures": 3},
     {"kind": "inclusive", "attributes": ["gender"], "num_pictures": 2, "num_steps": 1},
     {"kind": "diverse", "num_pictures": 4, "num_labelled": 12, "num_steps": 1},
+    {"kind": "watermark", "share": 0.5},
 ]
 
 
@@ -235,6 +237,7 @@ def test_every_family_takes_them_and_its_artifacts_load_in_plain_diffusers(
         {"kind": "plural_curation", "num_candidates": 2},
         {"kind": "guidance_schedule", "values": [3.0]},
         {"kind": "latent_direction", "omega": 1.0, "num_pictures": 2},
+        {"kind": "watermark", "num_bits": 16},
         {
             "kind": "inclusive",
             "groups": ["man & darker", "woman & lighter"],

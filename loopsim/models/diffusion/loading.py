@@ -14,7 +14,7 @@ from loopsim.core.errors import ConfigError, DataError
 from loopsim.models.diffusion.family import FAMILIES, INDEX_FILE, Family, family_of, read_index
 from loopsim.models.diffusion.patch_autoencoder import PatchAutoencoder
 from loopsim.models.diffusion.stable_diffusion import Diffusion
-from loopsim.models.gate import check_model_folder, require_safetensors
+from loopsim.models.gate import check_model_folder, read_json, require_safetensors
 from loopsim.models.hub import CONFIGS, model_folder, near_folder
 from loopsim.models.load_errors import LOAD_ERRORS, first_line
 from loopsim.models.whole import lacking, load_whole
@@ -135,6 +135,21 @@ def load_diffusion(config: GeneratorConfig, shipped: Path, device: Device = CPU)
     except LOAD_ERRORS as error:
         raise DataError(f"Stable Diffusion {name!r} cannot be loaded: {first_line(error)}") from error
     return _ready(Diffusion(pipeline, family, path if path.is_dir() else None, device))
+
+
+def num_latents(config: GeneratorConfig, shipped: Path, size: int) -> int:
+    """Return how many latents a picture of `size` pixels has: by the pipeline's own configs, or as its family
+    is published where they are not at hand (as Stable Diffusion 1.5 if the config leaves the family open).
+    """
+    path = _path(config, shipped)
+    folder = path if (path / INDEX_FILE).is_file() else Path(config.config or path)
+    if not (folder / INDEX_FILE).is_file():
+        family = FAMILIES.get("sd" if config.family == "auto" else config.family)
+        return int(family.published.latent_channels * (size // 8) ** 2)
+    check_model_folder(folder)
+    vae: Any = read_json(folder / "vae" / "config.json")
+    scale = 2 ** (len(vae["block_out_channels"]) - 1)
+    return int(vae["latent_channels"] * (size // scale) ** 2)
 
 
 def _whole_parts(
