@@ -1,6 +1,6 @@
 """What interventions did: a table of their facts, generation by generation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
@@ -9,6 +9,7 @@ from loopsim.core.text import printable
 from loopsim.report.interventions import InterventionReport
 from loopsim.report.terminal.screen import Screen
 
+Facts = Mapping[str, Mapping[int, Fact]]
 SHOWN = 6  # generations that fit beside the names: the latest ones
 
 
@@ -24,12 +25,37 @@ def print_interventions(console: Screen, found: Sequence[InterventionReport]) ->
     for one in found:
         table.add_row(printable(f"{one.label}, {_when(one)}"))
         for fact, values in one.facts.items():
+            if _is_bound(one.facts, fact):  # stands below what it is about
+                continue
             numbers = [_number(values[g]) if g in values else "" for g in generations]
             table.add_row(f"  {printable(fact.replace('_', ' '))}", *numbers)
+            if bounds := _bounds(one.facts, fact):
+                table.add_row(
+                    "    95 %", *(_interval(*(bound.get(g) for bound in bounds)) for g in generations)
+                )
     console.print(table)
     for one in found:
         told = ", ".join(f"{key} = {value}" for key, value in (one.settings or {}).items())
         console.print(printable(f"{one.label}: {told or 'default settings'}"), style="dim")
+
+
+def _bounds(facts: Facts, fact: str) -> tuple[Mapping[int, Fact], Mapping[int, Fact]] | None:
+    """Return the ends of a fact's interval by generation, if it has one: "x low" and "x high" are those of
+    "x".
+    """
+    low, high = facts.get(f"{fact} low"), facts.get(f"{fact} high")
+    return None if low is None or high is None else (low, high)
+
+
+def _is_bound(facts: Facts, fact: str) -> bool:
+    name, _, end = fact.rpartition(" ")
+    return end in ("low", "high") and name in facts
+
+
+def _interval(low: Fact, high: Fact) -> str:
+    if isinstance(low, float) and isinstance(high, float):
+        return f"{low:.2f}, {high:.2f}"
+    return ""
 
 
 def _when(one: InterventionReport) -> str:
