@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 def benchmark(
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME", help="metrics, caching, streaming, store; default: metrics."),
+        typer.Argument(
+            metavar="NAME", help="metrics, caching, streaming, store, remedies; default: metrics."
+        ),
     ] = None,
 ) -> None:
     """Measure ratios on this machine (minutes).
 
-    Closed forms beside definitions, caches beside none, memory over many shards, the store at scale.
+    Closed forms beside definitions, caches beside none, memory over many shards, the store at scale, drawing
+    with remedies beside drawing without.
     """
     from loopsim.core.errors import ConfigError
     from loopsim.core.reproducibility import make_reproducible
@@ -122,9 +125,26 @@ def _store(console: "Screen") -> None:
     )
 
 
+def _remedies(console: "Screen") -> None:
+    from rich.table import Table
+
+    from loopsim.benchmarks.remedies import NUM_PICTURES, NUM_TURNS, drawing_costs
+    from loopsim.config import load_config
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("drawing with", "time of plain drawing", "quartiles"):
+        table.add_column(name, justify="left" if name == "drawing with" else "right")
+    for row in drawing_costs(load_config("pocket", [])):
+        low, high = row.spread
+        table.add_row(row.name, f"{row.ratio:.2f} ×", f"{low:.2f} to {high:.2f}")
+    console.print(table)
+    console.print(f"{NUM_PICTURES} pictures of the pocket model, {NUM_TURNS} turns of both")
+
+
 BENCHMARKS: dict[str, Callable[["Screen"], None]] = {
     "metrics": _metrics,
     "caching": _caching,
     "streaming": _streaming,
     "store": _store,
+    "remedies": _remedies,
 }

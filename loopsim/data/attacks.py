@@ -58,11 +58,12 @@ def blur(image: np.ndarray, sigma: float) -> np.ndarray:
     return np.array(Image.fromarray(image).filter(ImageFilter.GaussianBlur(sigma)))
 
 
-def weathered(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a picture as it may look after a while on the web: with a blur (p = .5, σ 0 to 3) and JPEG (p =
-    .5, quality 30 to 100), as UnivFD augments (Ojha et al. 2023).
+def weathered(image: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Return a picture as it may look after a while on the web: blurred with probability `share` (σ 0 to 3
+    pixels) and then saved as JPEG with the same probability (quality 30 to 100). So detectors of synthetic
+    pictures are trained (Wang et al. 2020, Ojha et al. 2023); `rng` gives the same numbers whatever happens.
     """
-    blurs, compresses = rng.random(2) < 0.5
+    blurs, compresses = rng.random(2) < share
     sigma, quality = rng.uniform(0, 3), int(rng.integers(30, 101))
     image = blur(image, sigma) if blurs else image
     return jpeg(image, quality) if compresses else image

@@ -13,9 +13,20 @@ from loopsim.config import Config
 from loopsim.config.base import Section
 from loopsim.core.events import Fact
 from loopsim.interventions.draw import Candidate, Draw
+from loopsim.interventions.opened_pool import OpenedPool
 from loopsim.interventions.workshop import Pictures, Prepared, Rulers, Workshop
 
-__all__ = ["Candidate", "Draw", "Intervention", "Pictures", "Place", "Prepared", "Rulers", "Workshop"]
+__all__ = [
+    "Candidate",
+    "Draw",
+    "Intervention",
+    "OpenedPool",
+    "Pictures",
+    "Place",
+    "Prepared",
+    "Rulers",
+    "Workshop",
+]
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -123,12 +134,8 @@ class Intervention(Section, ABC):
         """Return facts for people about a selection."""
         return {}
 
-    def told_of_pool(
-        self, chosen: Sequence[int], is_real: Sequence[bool], groups: Sequence[Mapping[str, str]]
-    ) -> dict[str, Fact]:
-        """Return facts about a choice from a pool, once the origin of its pictures is open: `groups` are a
-        real picture's own labels, as far as the corpus has any.
-        """
+    def told_of_pool(self, pool: OpenedPool, chosen: Sequence[int], rulers: Rulers) -> dict[str, Fact]:
+        """Return facts about a choice from a pool, once the origin of its pictures is open."""
         return {}
 
     def rewrite(self, draws: Sequence[Draw]) -> list[Draw]:

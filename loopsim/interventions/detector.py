@@ -1,61 +1,77 @@
-"""Detector: pictures that look synthetic are kept out of D_g (UnivFD: Ojha et al. 2023, arXiv 2302.10174; the
-soft filter: Drayson et al. 2025).
+"""Detector: synthetic pictures are told from real ones, and left out of D_g (UnivFD, Ojha et al. 2023; the
+soft filter of Drayson et al. 2025).
 
-Would detection have kept synthetic pictures out of a pool whose origin nobody knows, and whose real pictures
-does it take for synthetic? A filter that drops one group's is a bias of its own.
+One linear layer on the frozen encoder of `[encoder]` learns from S_1 … S_{g-1} and the real training
+pictures; S_g, and who drew it, it has never seen. It costs real pictures, too, and not of every group as
+many: what it takes for synthetic is told for each group.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, final
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
+from loopsim.config import Config
 from loopsim.config.base import Share
 from loopsim.core.events import Fact
-from loopsim.core.rng import Part, numpy_generator
-from loopsim.interventions.base import Intervention, Place
+from loopsim.core.rng import Part
+from loopsim.interventions.base import Intervention, OpenedPool, Place
+from loopsim.interventions.picture_sets import Augmented, some_of
+from loopsim.interventions.target import UNIFORM, require_known, shares_in
 from loopsim.interventions.workshop import Pictures, Prepared, Rulers, Workshop
+from loopsim.metrics.detection import auc, flagged_share, tpr_at
+from loopsim.metrics.estimate import OVERALL, Disaggregated, with_intersections
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-TRAINING_SHARE = 0.7  # of the pictures whose origin is known; with the others it is judged
-FEWEST = 8  # pictures of each kind whose origin is known, or nothing is learned
-_PROBE, _SETTINGS = "probe.safetensors", "detector.json"
+    from loopsim.models.synthetic_detector import SyntheticDetector
+
+_BATCH = 250  # pictures that are decoded at a time
+_TOLD_FPR: Final = 0.01  # the false-positive rate at which detectors are compared
+_ABOUT = "about.json"
 
 
 @final
 class Detector(Intervention):
-    """A linear layer on the frozen encoder, trained for each D_g on S_1 … S_{g-1} and on the share `known` of
-    the real pictures; at most `num_pictures` of each. Before there are any of S, nothing is dropped.
+    """Filters the pool of D_g, whose pictures' origins are hidden.
 
-    `filter` = "hard" drops what looks more synthetic than all but a share `fpr` of real pictures that it was
-    not trained on. "soft" keeps a share `keep` of the pool, drawn without replacement with the weights
-    (1 - p)^`power`, p = sigmoid(logit / `temperature`). "none" drops nothing.
+    `filter` = "hard" leaves out what looks more synthetic than all but the share `fpr` of held-out real
+    pictures. "soft" draws `size` times as many pictures as D_0 has, without replacement, with the weights
+    (1 - p)^`power`, p = 1 / (1 + exp(-logit / `temperature`)) that a picture is synthetic; if the pool has
+    fewer, all are taken, and `shortfall` counts what is missing. "none" does nothing.
 
-    Every picture is seen in `num_views` versions: as it is, and with blur (p = .5, up to 3 pixels) and JPEG
-    (p = .5, quality 30 to 100) at random.
+    The layer is trained for `num_steps` steps of Adam at `learning_rate` on batches of `batch_size`, half
+    real and half synthetic, from `num_pictures` of each kind at most, each seen as `num_views` views that
+    were blurred and compressed (with probability `augment` each). It is cross-fitted over `num_folds`: no
+    picture is judged by what was trained on it. Where there are no synthetic pictures yet (generation 1), or
+    too few to cross-fit, nothing is trained and all of the pool passes: `trained` is 0.
+
+    Groups are those of `attributes` and the intersections of each two, as the pinned classifier sees them.
     """
 
     name: ClassVar = "detector"
     places: ClassVar = frozenset({Place.POOL})
 
-    filter: Literal["hard", "soft", "none"] = "hard"
+    filter: Literal["none", "hard", "soft"] = "hard"
     fpr: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    keep: Annotated[float, Field(gt=0, le=1)] = 2 / 3
-    power: NonNegativeFloat = 10.0
-    temperature: PositiveFloat = 1.0
-    known: Annotated[Share, Field(gt=0)] = 0.5
-    num_pictures: PositiveInt = 5000
+    power: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
+    size: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.5
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-4
+    num_steps: NonNegativeInt = 1000
+    batch_size: Annotated[int, Field(ge=2)] = 256
+    augment: Share = 0.5
     num_views: PositiveInt = 4
-    num_steps: PositiveInt = 500
-    batch_size: PositiveInt = 256
-    learning_rate: PositiveFloat = 1e-3
+    num_pictures: PositiveInt = 2000
+    num_folds: Annotated[int, Field(ge=2)] = 5
+    attributes: tuple[str, ...] = ("gender", "skin_tone")
+
+    def check(self, config: Config, labels: Mapping[str, Sequence[str]]) -> None:
+        require_known(self.attributes, UNIFORM, labels)
 
     def acts(self) -> bool:
         return self.filter != "none"
@@ -64,153 +80,187 @@ class Detector(Intervention):
         return self.acts()
 
     def prepare(self, workshop: Workshop) -> Prepared:
+        from loopsim.models.synthetic_detector import can_be_fitted
+
+        real = some_of([workshop.real()], self.num_pictures, workshop.seed[0], self.name, "real")
+        made = [one for k in range(1, workshop.generation) if (one := workshop.made(k)) is not None]
+        synthetic = some_of(made, self.num_pictures, *workshop.seed, "synthetic")
+        folds = self._folds(real), self._folds(synthetic)
+        num = round(self.size * len(workshop.real()))
+        counts = {"num_real": len(folds[0]), "num_synthetic": len(folds[1])}
+        if not can_be_fitted(*folds):
+            return Prepared(lambda folder: _write(folder, None, num), {"trained": 0, **counts})
+
+        def views(sets: Sequence[Pictures]) -> "Tensor":
+            return self._views(sets, workshop, workshop.seed[0])
+
+        found = self._trained(workshop, (workshop.once(lambda: views(real)), views(synthetic)), folds)
+        logits = [
+            found.logits(_features(sets, workshop), own)
+            for sets, own in zip((real, synthetic), folds, strict=True)
+        ]
+        found = found.with_thresholds(logits[0], folds[0], self.fpr)
+        taken = [found.flagged(one, own) for one, own in zip(logits, folds, strict=True)]
+        facts = {
+            "trained": 1,
+            **counts,
+            **_quality("held-out", logits[0], logits[1]),
+            "held-out recall": float(taken[1].mean()),
+            **_rates("held-out fpr", self._by_group(taken[0], _labels(real, workshop))),
+        }
+        return Prepared(lambda folder: _write(folder, found, num), facts)
+
+    def _folds(self, sets: Sequence[Pictures]) -> np.ndarray:
+        from loopsim.models.synthetic_detector import fold_of
+
+        found = [
+            fold_of(image, self.num_folds)
+            for pictures in sets
+            for start in range(0, len(pictures), _BATCH)
+            for image in pictures.images(range(start, min(start + _BATCH, len(pictures))))
+        ]
+        return np.array(found, np.int64)
+
+    def _views(self, sets: Sequence[Pictures], rulers: Rulers, seed: Part) -> "Tensor":
+        """Return the features [views, n, d] of pictures as they were blurred and compressed."""
         import torch
 
-        from loopsim.models.linear_probe import fit_linear_probe
-
-        seed, everything = workshop.seed, workshop.real()
-        num_known = min(self.num_pictures, round(self.known * len(everything)))
-        # Who is known to be real does not change from one generation to the next.
-        known = numpy_generator(seed[0], self.name, "known").permutation(len(everything))[:num_known]
-        real, made = everything.select(known.tolist()), self._made(workshop)
-        counts: dict[str, Fact] = {"num_real": len(real), "num_synthetic": sum(map(len, made))}
-        if min(len(real), sum(map(len, made))) < FEWEST:
-            return Prepared(lambda folder: None, counts | {"trained": 0})
-        training: list[Tensor] = []
-        held_out: list[Tensor] = []
-        positive: list[bool] = []
-        judged: list[Mapping[str, str]] = []
-        synthetic: list[Tensor] = []
-        for number, pictures in enumerate([real, *made]):
-            order = numpy_generator(*seed, "split", number).permutation(len(pictures)).tolist()
-            split = max(1, round(TRAINING_SHARE * len(order)))
-            for view in range(self.num_views):
-                seen = Seen(pictures.select(order[:split]), (*seed, number, view) if view else ())
-                training.append(workshop.features(seen))
-                positive += [number > 0] * split
-            if order[split:]:
-                rest = pictures.select(order[split:])
-                (synthetic if number else held_out).append(workshop.features(rest))
-                judged += workshop.labels(rest) if number == 0 else []
-        probe = fit_linear_probe(
-            torch.cat(training),
-            torch.tensor(positive),
-            *seed,
-            num_steps=self.num_steps,
-            learning_rate=self.learning_rate,
-            batch_size=self.batch_size,
+        return torch.stack(
+            [
+                _features([Augmented(one, self.augment, (seed, self.name, view)) for one in sets], rulers)
+                for view in range(self.num_views)
+            ]
         )
-        real_scores, synthetic_scores = (
-            probe.logits(torch.cat(part)).numpy() for part in (held_out, synthetic)
+
+    def _trained(
+        self,
+        workshop: Workshop,
+        features: tuple["Tensor", "Tensor"],
+        folds: tuple[np.ndarray, np.ndarray],
+    ) -> "SyntheticDetector":
+        from loopsim.models.synthetic_detector import detector_of, losses, untrained_layers
+        from loopsim.models.training import Schedule
+
+        layers = untrained_layers(self.num_folds, features[0].shape[-1]).to(workshop.device)
+        of_step = losses(layers, features, folds, self.batch_size, (*workshop.seed, "batches"))
+        # Adam at one rate, as published.
+        schedule = Schedule(
+            self.num_steps, self.learning_rate, warmup_steps=0, final_share=1.0, weight_decay=0.0
         )
-        threshold, facts = _judged(real_scores, synthetic_scores, judged, self.fpr)
-
-        def write(folder: Path) -> None:
-            probe.save(folder / _PROBE)
-            (folder / _SETTINGS).write_text(json.dumps({"threshold": threshold}))
-
-        return Prepared(write, counts | {"trained": 1} | facts)
-
-    def _made(self, workshop: Workshop) -> list[Pictures]:
-        """Return the sets that were kept of S_1 … S_{g-1}, together at most `num_pictures`."""
-        sets = [workshop.made(generation) for generation in range(1, workshop.generation)]
-        found = [pictures for pictures in sets if pictures is not None and len(pictures)]
-        total = sum(map(len, found))
-        if total <= self.num_pictures:
-            return list(found)
-        chosen = np.sort(numpy_generator(*workshop.seed, "made").permutation(total)[: self.num_pictures])
-        starts = np.cumsum([0, *map(len, found)])
-        parts = [chosen[(chosen >= a) & (chosen < b)] - a for a, b in pairwise(starts)]
-        return [one.select(part.tolist()) for one, part in zip(found, parts, strict=True) if len(part)]
+        workshop.fit("layer", layers, of_step, schedule)
+        return detector_of(layers)
 
     def choose(self, pool: Pictures, rng: np.random.Generator, rulers: Rulers) -> list[int]:
-        from loopsim.models.linear_probe import LinearProbe
-
-        if not (self.prepared / _PROBE).exists():
+        found, num = _read(self.prepared)
+        if found is None:
             return list(range(len(pool)))
-        logits = LinearProbe.load(self.prepared / _PROBE).logits(rulers.features(pool)).double().numpy()
+        logits, folds = self._judged(found, pool, rulers)
         if self.filter == "hard":
-            threshold = json.loads((self.prepared / _SETTINGS).read_text())["threshold"]
-            return np.flatnonzero(logits <= threshold).tolist()
-        # The largest of log w + Gumbel are drawn without replacement by the weights w.
-        log_weights = -self.power * np.logaddexp(0, logits / self.temperature)
-        order = np.argsort(-(log_weights + rng.gumbel(size=len(logits))), kind="stable")
-        return sorted(order[: max(1, round(self.keep * len(pool)))].tolist())
+            kept: list[int] = np.flatnonzero(~found.flagged(logits, folds)).tolist()
+            return kept
+        return drawn_by_weight(log_weights(logits, self.power, self.temperature), num, rng)
 
-    def told_of_pool(
-        self, chosen: Sequence[int], is_real: Sequence[bool], groups: Sequence[Mapping[str, str]]
-    ) -> dict[str, Fact]:
-        from loopsim.metrics.detection import share_above_by_group
+    def _judged(
+        self, found: "SyntheticDetector", pool: Pictures, rulers: Rulers
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return a pool's logits [n] and folds [n]."""
+        folds = self._folds([pool])
+        return found.logits(rulers.features(pool), folds), folds
 
-        real = np.array(is_real, bool)
-        dropped = ~np.isin(np.arange(len(real)), np.asarray(chosen, np.int64))
-        facts: dict[str, Fact] = {"dropped": int(dropped.sum()), "of": len(real)}
-        for name, kind in (("real", real), ("synthetic", ~real)):
-            facts[f"{name}_dropped"] = float(dropped[kind].mean()) if kind.any() else None
-        mine = [labels for labels, is_one in zip(groups, is_real, strict=True) if is_one]
-        found = share_above_by_group(dropped[real].astype(float), 0.5, mine)
-        return facts | _told("real_dropped", found)
+    def told_of_pool(self, pool: OpenedPool, chosen: Sequence[int], rulers: Rulers) -> dict[str, Fact]:
+        found, num = _read(self.prepared)
+        is_real, dropped = np.array(pool.is_real, bool), np.ones(len(pool), bool)
+        dropped[list(chosen)] = False
+        facts: dict[str, Fact] = {}
+        if found is not None:
+            if self.filter == "soft":
+                facts["shortfall"] = max(0, num - len(chosen))
+            logits, _ = self._judged(found, pool.pictures, rulers)
+            facts |= _quality("pool", logits[is_real], logits[~is_real])
+        labels = rulers.labels(pool.pictures)
+        facts["precision"] = float((~is_real[dropped]).mean()) if dropped.any() else None
+        for name, kind in (("synthetic dropped", ~is_real), ("real dropped", is_real)):
+            of_kind = [one for one, there in zip(labels, kind, strict=True) if there]
+            facts |= _rates(name, self._by_group(dropped[kind], of_kind))
+        return (
+            facts
+            | _shares("share before", labels, self.attributes)
+            | _shares("share after", [labels[i] for i in chosen], self.attributes)
+        )
+
+    def _by_group(self, flagged: np.ndarray, labels: Sequence[Mapping[str, str]]) -> Disaggregated:
+        groups = {name: [one.get(name, "") for one in labels] for name in self.attributes}
+        values = {name: sorted(set(groups[name]) - {""}) for name in self.attributes}
+        return flagged_share(flagged, *with_intersections(groups, values))
 
 
-def _judged(
-    real: np.ndarray, synthetic: np.ndarray, groups: Sequence[Mapping[str, str]], rate: float
-) -> tuple[float, dict[str, Fact]]:
-    """Return the threshold at a rate of false positives, and how the detector does on pictures that it was
-    not trained on; false positives by group with intervals.
+def log_weights(logits: np.ndarray, power: float, temperature: float) -> np.ndarray:
+    """Return log (1 - p)^power, p = 1 / (1 + exp(-logit / temperature)), float64 [n], of logits [n].
+
+    As logarithms, since (1 - p)^10 of a picture that is surely synthetic is below every float.
     """
-    from loopsim.metrics.detection import auc, share_above, share_above_by_group, threshold_at
-
-    threshold = threshold_at(real, rate)
-    facts: dict[str, Fact] = {
-        "num_held_out": len(real),
-        "auc": auc(real, synthetic),
-        "tpr_at_1%": share_above(synthetic, threshold_at(real, 0.01))[0],
-        "tpr": share_above(synthetic, threshold)[0],
-    }
-    false = {"": share_above(real, threshold)} | share_above_by_group(real, threshold, groups)
-    return threshold, facts | _told("fpr", false)
+    found: np.ndarray = -power * np.logaddexp(0.0, logits / temperature)
+    return found
 
 
-def _told(name: str, shares: Mapping[str, tuple[float, float, float]]) -> dict[str, Fact]:
+def drawn_by_weight(log_weights: np.ndarray, num: int, rng: np.random.Generator) -> list[int]:
+    """Return `num` positions (all, if there are no more), in order, drawn one after the other without
+    replacement, each with a probability proportional to its weight among those that are left.
+
+    So the `num` largest of log w + Gumbel noise are distributed (Yellott 1977).
+    """
+    keys = log_weights + rng.gumbel(size=len(log_weights))
+    return sorted(np.argsort(-keys, kind="stable")[:num].tolist())
+
+
+def _features(sets: Sequence[Pictures], rulers: Rulers) -> "Tensor":
+    import torch
+
+    return torch.cat([rulers.features(pictures) for pictures in sets])
+
+
+def _labels(sets: Sequence[Pictures], rulers: Rulers) -> list[Mapping[str, str]]:
+    return [one for pictures in sets for one in rulers.labels(pictures)]
+
+
+def _quality(of: str, real: np.ndarray, synthetic: np.ndarray) -> dict[str, Fact]:
+    """Return how well logits tell the two kinds apart."""
     return {
-        " ".join(filter(None, (name, group, bound))): value
-        for group, share in shares.items()
-        for bound, value in zip(("", "low", "high"), share, strict=True)
+        f"{of} auc": auc(real, synthetic),
+        f"{of} tpr at {_TOLD_FPR:.0%} fpr": tpr_at(real, synthetic, _TOLD_FPR),
     }
 
 
-@final
-@dataclass(frozen=True)
-class Seen:
-    """Pictures as they may look after a while on the web: blurred and compressed at random, by `seed`; as
-    they are without one.
-    """
+def _rates(name: str, found: Disaggregated) -> dict[str, Fact]:
+    """Return shares with their intervals as facts, "name", "name low", "name high", "name woman", …"""
+    facts: dict[str, Fact] = {}
+    for group, one in found.items():
+        if one.value is not None:
+            called = name if group == OVERALL else f"{name} {group.partition('=')[2]}"
+            facts |= {called: one.value, f"{called} low": one.low, f"{called} high": one.high}
+    return facts
 
-    pictures: Pictures
-    seed: tuple[Part, ...]
 
-    def __len__(self) -> int:
-        return len(self.pictures)
+def _shares(name: str, labels: Sequence[Mapping[str, str]], attributes: Sequence[str]) -> dict[str, Fact]:
+    """Return each group's share of pictures, of single attributes and of all at once."""
+    sets = dict.fromkeys([*((one,) for one in attributes), tuple(attributes)])
+    return {
+        f"{name} {group}": share
+        for chosen in sets
+        if chosen
+        for group, share in shares_in(labels, chosen).items()
+    }
 
-    def captions(self, position: int) -> Sequence[str]:
-        """Return a picture's captions."""
-        return self.pictures.captions(position)
 
-    def images(self, positions: Sequence[int]) -> "Tensor":
-        """Return pictures as uint8 [k, h, w, 3]."""
-        import torch
+def _write(folder: Path, found: "SyntheticDetector | None", num: int) -> None:
+    (folder / _ABOUT).write_text(json.dumps({"num": num, "trained": found is not None}) + "\n")
+    if found is not None:
+        found.save(folder)
 
-        from loopsim.data.attacks import weathered
 
-        images = self.pictures.images(positions)
-        if not self.seed:
-            return images
-        changed = [
-            weathered(image, numpy_generator(*self.seed, int(position)))
-            for image, position in zip(images.numpy(), positions, strict=True)
-        ]
-        return torch.from_numpy(np.stack(changed))
+def _read(folder: Path) -> "tuple[SyntheticDetector | None, int]":
+    """Return what was trained, None if nothing was, and how many pictures the soft filter draws."""
+    from loopsim.models.synthetic_detector import load_detector
 
-    def select(self, positions: Sequence[int]) -> "Seen":
-        """Return the set of some of its pictures, as they look there."""
-        return Seen(self.pictures.select(positions), self.seed)
+    about = json.loads((folder / _ABOUT).read_text())
+    return load_detector(folder) if about["trained"] else None, about["num"]

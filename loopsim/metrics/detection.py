@@ -1,48 +1,68 @@
-"""How well a detector tells synthetic pictures from real ones, and whose real pictures it mistakes.
+"""How well synthetic pictures are told from real ones, and whose real pictures are taken for synthetic.
 
-Scores are the higher the more synthetic a picture looks.
+A detector gives every picture a score, larger where it looks more synthetic; a picture is flagged if its
+score lies above a threshold.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.stats import rankdata
 
-from loopsim.metrics.estimate import wilson_interval
-
-Interval = tuple[float, float, float]  # value, low, high
+from loopsim.metrics.estimate import OVERALL, Disaggregated, Estimate, not_available, wilson_interval
 
 
-def auc(real: np.ndarray, synthetic: np.ndarray) -> float:
-    """Return the area under the ROC curve of scores [n] and [m], ties counted as halves: how likely a
-    synthetic picture has a higher score than a real one (Mann and Whitney's U / nm).
+def auc(real: np.ndarray, synthetic: np.ndarray) -> float | None:
+    """Return the area under the ROC curve: the share of pairs in which the synthetic picture has the higher
+    score than the real one, ties counting half (Mann and Whitney 1947). None without a pair.
+
+    `real` [n] and `synthetic` [m] are scores.
     """
-    ranks = rankdata(np.concatenate([real, synthetic]))[len(real) :]
-    return float((ranks.sum() - len(synthetic) * (len(synthetic) + 1) / 2) / (len(real) * len(synthetic)))
+    n, m = len(real), len(synthetic)
+    if n == 0 or m == 0:
+        return None
+    ranks = rankdata(np.concatenate([real, synthetic]))
+    return float((ranks[n:].sum() - m * (m + 1) / 2) / (n * m))
 
 
-def threshold_at(real: np.ndarray, rate: float) -> float:
-    """Return the lowest score that at most a share `rate` of real pictures' scores [n], n >= 1, exceeds."""
-    allowed = int(np.floor(rate * len(real) + 1e-9))
-    return float(np.sort(real)[len(real) - 1 - min(allowed, len(real) - 1)])
+def threshold_at(real: np.ndarray, fpr: float) -> float:
+    """Return the lowest threshold above which at most the share `fpr` of the real pictures' scores [n] lies.
 
-
-def share_above(scores: np.ndarray, threshold: float) -> Interval:
-    """Return the share of scores [n], n >= 1, above a threshold, with Wilson's 95 % interval."""
-    found = int((scores > threshold).sum())
-    return found / len(scores), *wilson_interval(found, len(scores))
-
-
-def share_above_by_group(
-    scores: np.ndarray, threshold: float, groups: Sequence[Mapping[str, str]]
-) -> dict[str, Interval]:
-    """Return the same for each group that a picture's labels (attribute -> value) name: every value, and, of
-    gender and skin tone, their intersections (`man & darker`).
+    It is one of the scores: with fewer than 1 / fpr real pictures the highest, so that none is flagged.
     """
-    members: dict[str, list[int]] = {}
-    for position, labels in enumerate(groups):
-        named = [labels[name] for name in ("gender", "skin_tone") if name in labels]
-        names = [*named, " & ".join(named)] if len(named) > 1 else named
-        for name in names:
-            members.setdefault(name, []).append(position)
-    return {name: share_above(scores[rows], threshold) for name, rows in sorted(members.items())}
+    allowed = math.floor(fpr * len(real) + 1e-9)  # 0.07 * 100 is 7.000000000000001, 0.29 * 100 below 29
+    return float(np.sort(real)[::-1][min(allowed, len(real) - 1)])
+
+
+def tpr_at(real: np.ndarray, synthetic: np.ndarray, fpr: float) -> float | None:
+    """Return the share of synthetic pictures that are flagged where at most the share `fpr` of the real ones
+    is. None if there are none of either.
+    """
+    if len(real) == 0 or len(synthetic) == 0:
+        return None
+    return float((synthetic > threshold_at(real, fpr)).mean())
+
+
+def flagged_share(
+    flagged: np.ndarray, groups: Mapping[str, Sequence[str]], values: Mapping[str, Sequence[str]]
+) -> Disaggregated:
+    """Return the share of pictures that are flagged [n], overall and for each group, with Wilson's interval:
+    of real pictures it is the false-positive rate, of synthetic ones the true-positive rate.
+
+    `groups[attribute]` labels the pictures, `values[attribute]` lists the known labels. A group without a
+    picture is not available.
+    """
+    found = Disaggregated({OVERALL: _share(flagged)})
+    for attribute, known in values.items():
+        labels = np.asarray(groups[attribute], dtype=object)
+        found |= {f"{attribute}={value}": _share(flagged[labels == value]) for value in known}
+    return found
+
+
+def _share(flagged: np.ndarray) -> Estimate:
+    n, count = len(flagged), int(flagged.sum())
+    if n == 0:
+        return not_available(0, "no items")
+    low, high = wilson_interval(count, n)
+    return Estimate(count / n, n, low, high)

@@ -11,7 +11,7 @@ from loopsim.context.workshop import PinnedRulers
 from loopsim.core.errors import DataError
 from loopsim.core.events import Fact
 from loopsim.core.rng import numpy_generator
-from loopsim.interventions.base import Place
+from loopsim.interventions.base import OpenedPool, Place
 from loopsim.interventions.registry import Acting
 from loopsim.phases.policies.policy import POLICIES, Source, slots_of
 from loopsim.store.rows import DatasetRow
@@ -66,14 +66,16 @@ def _chosen(
     """Return what an intervention chooses of a pool, and what there is to tell about it."""
     pool, intervention = context.pool(rows), acting.intervention
     rng = numpy_generator(context.config.seed, context.generation, "compose", acting.label)
-    chosen = intervention.choose(pool, rng, PinnedRulers(context))
+    rulers = PinnedRulers(context)
+    chosen = intervention.choose(pool, rng, rulers)
     if not chosen:
         raise DataError(
             f"{acting.label} chose none of the {len(pool)} pictures of generation {context.generation}'s "
             "pool: nothing is left to train on; make it less strict"
         )
     groups = [pool.groups(position) for position in range(len(pool))]
-    told = intervention.told_of_pool(chosen, [row.is_real for row in rows], groups)
+    opened = OpenedPool(pool, [row.is_real for row in rows], groups)
+    told = intervention.told_of_pool(opened, chosen, rulers)
     return (
         [replace(rows[number], position=position) for position, number in enumerate(chosen)],
         {f"{acting.label}.{name}": fact for name, fact in told.items()},

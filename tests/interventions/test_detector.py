@@ -4,19 +4,23 @@ the same however it is interrupted.
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loopsim.config import Config, with_values
 from loopsim.core.errors import ConfigError
 from loopsim.core.events import Event, PhaseEnded, PhaseStarted
-from loopsim.interventions.detector import Detector, Seen
+from loopsim.interventions.base import OpenedPool
+from loopsim.interventions.detector import Detector, drawn_by_weight, log_weights
+from loopsim.interventions.picture_sets import Augmented, some_of
 from loopsim.loop import run_loop
-from loopsim.models.linear_probe import LinearProbe
+from loopsim.models.synthetic_detector import SyntheticDetector
 from loopsim.runs.catalog import run_state
 from loopsim.runs.open import open_or_create
 from loopsim.runs.resolve import resolve
@@ -29,8 +33,8 @@ SHORT = [
     "generations=2", "evaluate.num_replicates=1", 'evaluate.metrics=["representation"]',
     "generate.curation=none",
 ]  # fmt: skip
-HARD = {"kind": "detector", "known": 1.0, "fpr": 0.3, "num_steps": 50, "learning_rate": 0.05}
-SOFT = {"kind": "detector", "known": 1.0, "filter": "soft", "keep": 0.5, "num_steps": 50}
+HARD = {"kind": "detector", "fpr": 0.3, "num_steps": 50, "learning_rate": 0.05}
+SOFT = {"kind": "detector", "filter": "soft", "size": 0.5, "num_steps": 50}
 
 
 WRITES = [
@@ -45,9 +49,9 @@ class Died(BaseException):
 
 
 class Points:
-    """Pictures with a feature each, for who asks rulers alone."""
+    """Pictures of one pixel each, whose brightness is their feature."""
 
-    def __init__(self, values: Sequence[float]) -> None:
+    def __init__(self, values: Sequence[int]) -> None:
         self.values = list(values)
 
     def __len__(self) -> int:
@@ -57,21 +61,29 @@ class Points:
         return ("",)
 
     def images(self, positions: Sequence[int]) -> torch.Tensor:
-        return torch.zeros(len(positions), 4, 4, 3, dtype=torch.uint8)
+        values = torch.tensor([self.values[i] for i in positions], dtype=torch.uint8)
+        return values[:, None, None, None].expand(-1, 1, 1, 3)
 
     def select(self, positions: Sequence[int]) -> "Points":
         return Points([self.values[i] for i in positions])
 
-    def features(self, pictures: "Points") -> torch.Tensor:
-        return torch.tensor(pictures.values)[:, None]
 
-    labels = likeness = None
+class Brightness:
+    """Rulers that see how bright a picture is, and nobody in it."""
+
+    def features(self, pictures: Points) -> torch.Tensor:
+        return torch.tensor(pictures.values)[:, None].float()
+
+    def labels(self, pictures: Points) -> list[dict[str, str]]:
+        return [
+            {"gender": "woman" if value % 2 else "man", "skin_tone": "darker"} for value in pictures.values
+        ]
 
 
-def fitted(folder: Path, threshold: float, **settings: object) -> Detector:
+def fitted(folder: Path, threshold: float, num: int = 0, **settings: object) -> Detector:
     folder.mkdir(exist_ok=True)
-    LinearProbe(torch.ones(1), torch.zeros(1)).save(folder / "probe.safetensors")
-    (folder / "detector.json").write_text(json.dumps({"threshold": threshold}))
+    SyntheticDetector(torch.ones(5, 1), torch.zeros(5), np.full(5, threshold)).save(folder)
+    (folder / "about.json").write_text(json.dumps({"num": num, "trained": True}))
     return Detector(**settings).with_prepared(folder)
 
 
@@ -80,68 +92,96 @@ def config(*interventions: dict) -> Config:
 
 
 def test_a_hard_filter_drops_what_is_above_its_threshold(tmp_path: Path) -> None:
-    pool = Points([0.5, -1.0, 2.0, 0.49, 3.0])
-    detector = fitted(tmp_path / "d", 0.5)
-    assert detector.choose(pool, np.random.default_rng(0), pool) == [0, 1, 3]
+    pool, detector = Points([5, 1, 20, 4, 30]), fitted(tmp_path / "d", 5.0)
+    assert detector.choose(pool, np.random.default_rng(0), Brightness()) == [0, 1, 3]
     order = [4, 2, 0, 1, 3]
-    again = detector.choose(pool.select(order), np.random.default_rng(0), pool)
+    again = detector.choose(pool.select(order), np.random.default_rng(0), Brightness())
     assert sorted(order[i] for i in again) == [0, 1, 3]  # whatever the order: it sees pictures alone
 
 
 def test_a_soft_filter_draws_by_its_weights(tmp_path: Path) -> None:
-    logits = np.array([-2.0, -1.0, 0.0, 1.0])
-    pool = Points(logits.tolist())
-    detector = fitted(tmp_path / "d", 0.0, filter="soft", keep=0.25, power=2.0, temperature=2.0)
-    drawn = [detector.choose(pool, np.random.default_rng(seed), pool) for seed in range(4000)]
+    values = [0, 1, 2, 3]
+    detector = fitted(tmp_path / "d", 0.0, 1, filter="soft", power=2.0, temperature=2.0)
+    drawn = [
+        detector.choose(Points(values), np.random.default_rng(seed), Brightness()) for seed in range(4000)
+    ]
     assert {len(one) for one in drawn} == {1}
-    weights = (1 - 1 / (1 + np.exp(-logits / 2))) ** 2
+    weights = (1 - 1 / (1 + np.exp(-np.array(values) / 2))) ** 2
     found = np.bincount([one[0] for one in drawn], minlength=4) / 4000
     assert found == pytest.approx(weights / weights.sum(), abs=0.03)
-    three = fitted(tmp_path / "d", 0.0, filter="soft", keep=0.75)
-    chosen = three.choose(pool, np.random.default_rng(1), pool)
-    assert chosen == sorted(set(chosen))
-    assert len(chosen) == 3
     # The temperature is on the logits: a large one forgets them, and every picture is drawn as often.
-    blind = fitted(tmp_path / "d", 0.0, filter="soft", keep=0.25, temperature=1e9)
-    counts = np.bincount([blind.choose(pool, np.random.default_rng(s), pool)[0] for s in range(4000)])
+    blind = log_weights(np.array(values, float), 10.0, 1e9)
+    counts = np.bincount([drawn_by_weight(blind, 1, np.random.default_rng(seed))[0] for seed in range(4000)])
     assert counts / 4000 == pytest.approx(np.full(4, 0.25), abs=0.03)
 
 
+def test_without_replacement_as_a_slow_draw_does() -> None:
+    weights, num = np.array([0.6, 0.3, 0.1]), 20_000
+    rng = np.random.default_rng(0)
+    slow = np.bincount([min({0, 1, 2} - set(rng.choice(3, 2, False, weights))) for _ in range(num)]) / num
+    left = [
+        min({0, 1, 2} - set(drawn_by_weight(np.log(weights), 2, np.random.default_rng(seed))))
+        for seed in range(num)
+    ]
+    assert np.bincount(left, minlength=3) / num == pytest.approx(slow, abs=0.02)
+
+
+@given(num=st.integers(1, 12), size=st.integers(1, 12), seed=st.integers(0, 99))
+def test_a_draw_is_of_different_ones_and_of_all_if_there_are_no_more(num: int, size: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    chosen = drawn_by_weight(log_weights(rng.normal(size=size) * 500, 10.0, 1.0), num, rng)
+    assert chosen == sorted(set(chosen))
+    assert len(chosen) == min(num, size)
+
+
 def test_before_there_is_something_to_learn_from_all_are_kept(tmp_path: Path) -> None:
-    pool = Points([1.0, 2.0])
-    assert Detector().with_prepared(tmp_path).choose(pool, np.random.default_rng(0), pool) == [0, 1]
+    (tmp_path / "about.json").write_text('{"num": 1, "trained": false}')
+    pool = Points([1, 2])
+    assert Detector().with_prepared(tmp_path).choose(pool, np.random.default_rng(0), Brightness()) == [0, 1]
     assert not Detector(filter="none").prepares()
 
 
-def test_what_it_did_is_told_once_origins_are_open() -> None:
-    groups: list[Mapping[str, str]] = [{"gender": "man"}, {"gender": "woman"}, {"gender": "woman"}, {}, {}]
-    facts = Detector().told_of_pool([0, 1, 3], [True, True, True, False, False], groups)
-    assert (facts["dropped"], facts["of"]) == (2, 5)
-    assert facts["real_dropped"] == pytest.approx(1 / 3)
-    assert facts["synthetic_dropped"] == 0.5
-    assert facts["real_dropped woman"] == 0.5
-    assert 0 < facts["real_dropped woman low"] < 0.5 < facts["real_dropped woman high"] < 1
-    assert Detector().told_of_pool([0], [True], [{}])["synthetic_dropped"] is None
+def test_what_it_did_is_told_once_origins_are_open(tmp_path: Path) -> None:
+    pool = OpenedPool(Points([0, 1, 3, 2, 4]), [True, True, True, False, False], [{}] * 5)
+    facts = fitted(tmp_path / "d", 2.0).told_of_pool(pool, [0, 1, 3], Brightness())
+    assert facts["precision"] == 0.5
+    assert facts["synthetic dropped"] == 0.5
+    assert facts["real dropped"] == pytest.approx(1 / 3)
+    assert facts["real dropped woman"] == 0.5
+    assert 0 < facts["real dropped woman low"] < 0.5 < facts["real dropped woman high"] < 1
+    assert facts["pool auc"] == pytest.approx((2 + 3) / 6)
+    assert (facts["share before woman"], facts["share after woman"]) == pytest.approx((2 / 5, 1 / 3))
+    soft = fitted(tmp_path / "d", 2.0, 9, filter="soft").told_of_pool(pool, [0, 1, 3], Brightness())
+    assert soft["shortfall"] == 6
 
 
 def test_weathered_pictures_are_the_same_each_time() -> None:
-    pictures = Points([0.0] * 6)
-    pictures.images = lambda positions: (
-        torch.arange(48, dtype=torch.uint8)
-        .view(1, 4, 4, 3)
-        .repeat(  # type: ignore[method-assign]
-            len(positions), 1, 1, 1
-        )
-    )
-    seen = Seen(pictures, (1, "view"))
+    class Patterns(Points):
+        def images(self, positions: Sequence[int]) -> torch.Tensor:
+            one = torch.arange(192, dtype=torch.uint8).view(1, 8, 8, 3)
+            return one.repeat(len(positions), 1, 1, 1)
+
+    pictures = Patterns(range(6))
+    seen = Augmented(pictures, 1.0, (1, "view"))
     assert torch.equal(seen.images(range(6)), seen.images(range(6)))
     assert torch.equal(seen.images([4, 2]), seen.images(range(6))[[4, 2]])
-    assert torch.equal(Seen(pictures, ()).images([0]), pictures.images([0]))
-    assert not torch.equal(seen.images(range(6)), pictures.images(range(6)))
+    assert len({tuple(image.flatten().tolist()) for image in seen.images(range(6))}) > 3
+    assert torch.equal(Augmented(pictures, 0.0, (1,)).images([0]), pictures.images([0]))
+
+
+@given(sizes=st.lists(st.integers(0, 5), max_size=4), num=st.integers(1, 12))
+def test_some_of_several_sets(sizes: list[int], num: int) -> None:
+    sets = [Points([10 * number + i for i in range(size)]) for number, size in enumerate(sizes)]
+    found = [value for one in some_of(sets, num, 1) for value in one.values]
+    everything = [value for one in sets for value in one.values]
+    assert len(found) == min(num, len(everything))
+    assert [value for value in everything if value in found] == found
+    assert all(len(one) for one in some_of(sets, num, 1))
 
 
 @pytest.mark.parametrize(
-    "entry", [{"filter": "strict"}, {"fpr": 0.0}, {"fpr": 1.0}, {"temperature": 0}, {"known": 0}, {"keep": 0}]
+    "entry",
+    [{"filter": "strict"}, {"fpr": 0.0}, {"fpr": 1.0}, {"temperature": 0}, {"size": 0}, {"num_folds": 1}],
 )
 def test_settings_that_cannot_be_are_told(entry: dict, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=rf"interventions\[0\]\.{next(iter(entry))}: "):
@@ -169,12 +209,11 @@ def test_filters_in_a_loop_and_killed_wherever_they_write(tmp_path: Path) -> Non
     assert phases[0, "prepare"].facts["detector[0].trained"] == 0
     learned = phases[1, "prepare"].facts
     assert (learned["detector[0].num_real"], learned["detector[0].num_synthetic"]) == (24, 12)
-    assert 0 <= learned["detector[0].auc"] <= 1
-    assert learned["detector[0].fpr"] <= 0.3
+    assert 0 <= learned["detector[0].held-out auc"] <= 1
+    assert 0 < learned["detector[0].held-out fpr high"] <= 1
     told = phases[2, "compose"].facts
-    assert told["detector[0].of"] == 24
-    assert told["detector[1].of"] == 24 - told["detector[0].dropped"]
-    assert len(dataset_of(tmp_path / "run", 2)) == max(1, round(0.5 * told["detector[1].of"]))
+    assert len(dataset_of(tmp_path / "run", 2)) == 12 - told["detector[1].shortfall"]
+    assert told["detector[0].share before woman"] == pytest.approx(1 - told["detector[0].share before man"])
     shown = loopsim_here("report", str(tmp_path / "run")).stdout
     assert "real dropped woman" in shown
     assert max(map(len, shown.splitlines())) <= 80
@@ -206,8 +245,8 @@ def test_no_filter_is_bit_for_bit_the_loop_without(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_two_processes_learn_it_too(tmp_path: Path) -> None:
-    entry = 'interventions=[{kind="detector", known=1.0, filter="soft", num_steps=20}]'
+    entry = 'interventions=[{kind="detector", filter="soft", num_steps=20}]'
     in_two_processes(tmp_path, "start", *small_arguments(*SHORT, entry), "--name", "two")
     assert run_state(tmp_path / "two").finished
     assert finished_phases(tmp_path / "two")[1, "prepare"].facts["detector[0].trained"] == 1
-    assert len(dataset_of(tmp_path / "two", 2)) == 16
+    assert len(dataset_of(tmp_path / "two", 2)) == 24

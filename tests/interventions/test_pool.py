@@ -2,7 +2,7 @@
 rulers and what it has learned, and tells what it did once the origins are open.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from loopsim.config import Config, with_values
 from loopsim.core.errors import DataError
-from loopsim.interventions.base import Draw, Intervention, Place
+from loopsim.interventions.base import Draw, Intervention, OpenedPool, Place
 from loopsim.interventions.registry import INTERVENTIONS
 from loopsim.interventions.workshop import Pictures, Prepared, Rulers, Workshop
 from loopsim.runs.verify import verify_run
@@ -56,12 +56,11 @@ class Nearest(Intervention):
         kept = [int(i) for i in order[: round(self.share * len(pool))]]
         return kept + kept[:1]
 
-    def told_of_pool(
-        self, chosen: Sequence[int], is_real: Sequence[bool], groups: Sequence[Mapping[str, str]]
-    ) -> dict[str, Any]:
+    def told_of_pool(self, pool: OpenedPool, chosen: Sequence[int], rulers: Rulers) -> dict[str, Any]:
         # A real picture has the corpus's own labels, a generated one has none.
-        assert [bool(group) for group in groups] == list(is_real)
-        return {"real": sum(is_real[i] for i in chosen), "of": len(is_real)}
+        assert [bool(group) for group in pool.groups] == list(pool.is_real)
+        assert len(rulers.labels(pool.pictures)) == len(pool)
+        return {"real": sum(pool.is_real[i] for i in chosen), "of": len(pool)}
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from loopsim.metrics.detection import auc, share_above, share_above_by_group, threshold_at
+from loopsim.metrics.detection import auc, flagged_share, threshold_at, tpr_at
 from loopsim.metrics.estimate import wilson_interval
 
 scores = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30).map(np.array)
@@ -21,31 +21,28 @@ def test_the_area_is_scikit_learns_and_a_slow_count(real: np.ndarray, synthetic:
     assert found == pytest.approx(np.mean(wins))
 
 
-@given(real=scores, rate=st.floats(0.001, 0.999))
-def test_a_threshold_holds_its_rate_and_none_below_does(real: np.ndarray, rate: float) -> None:
+@given(real=scores, synthetic=scores, rate=st.floats(0.001, 0.999))
+def test_a_threshold_holds_its_rate_and_none_below_does(
+    real: np.ndarray, synthetic: np.ndarray, rate: float
+) -> None:
     threshold = threshold_at(real, rate)
     assert (real > threshold).mean() <= rate
     lower = real[real < threshold]
     if len(lower):
         assert (real > lower.max()).mean() > rate
+    assert tpr_at(real, synthetic, rate) == (synthetic > threshold).mean()
 
 
-def test_shares_by_group_and_intersection() -> None:
-    groups = [
-        {"gender": gender, "skin_tone": tone, "profession": "cook"}
-        for gender in ("man", "woman")
-        for tone in ("darker", "lighter")
-        for _ in range(5)
-    ]
-    found = share_above_by_group(np.arange(20.0), 12.5, groups)
-    assert set(found) == {
-        "man", "woman", "darker", "lighter", "man & darker", "man & lighter",
-        "woman & darker", "woman & lighter",
-    }  # fmt: skip
-    assert found["woman"] == (0.7, *wilson_interval(7, 10))
-    assert found["woman & lighter"][0] == 1
-    assert found["man"][0] == 0
-    assert share_above(np.arange(4.0), 0.5)[0] == 0.75
-    assert share_above_by_group(np.arange(2.0), 0.5, [{"gender": "man"}, {}]) == {
-        "man": (0.0, *wilson_interval(0, 1))
-    }
+def test_of_nothing_nothing_is_known() -> None:
+    none, some = np.array([]), np.array([1.0])
+    assert auc(none, some) is auc(some, none) is tpr_at(none, some, 0.1) is tpr_at(some, none, 0.1) is None
+
+
+def test_shares_are_by_group() -> None:
+    groups = {"gender": ["man"] * 10 + ["woman"] * 10}
+    found = flagged_share(np.arange(20) > 12, groups, {"gender": ["man", "woman", "nobody"]})
+    assert found["overall"].value == 0.35
+    woman = found["gender=woman"]
+    assert (woman.value, woman.n, woman.low, woman.high) == (0.7, 10, *wilson_interval(7, 10))
+    assert found["gender=man"].value == 0
+    assert found["gender=nobody"].value is None
