@@ -25,7 +25,7 @@ from loopsim.models.diffusion.finetuning import make_trainable
 from loopsim.models.diffusion.loading import load_diffusion
 from loopsim.models.diffusion.sampler import Sampler, for_sampling
 
-NUM_PICTURES, BATCH, NUM_TURNS = 64, 32, 8
+NUM_PICTURES, BATCH, NUM_TURNS = 32, 32, 8
 
 
 @final

@@ -8,6 +8,7 @@ import typer
 from loopsim.cli.options import Json, RunsDir, UnitOption, asked_config, print_json
 
 if TYPE_CHECKING:
+    from loopsim.config import EncoderConfig
     from loopsim.studies.generator_audit import AuditSource
 
 
@@ -45,12 +46,21 @@ def audit(
     ] = None,
     omega: Annotated[float | None, typer.Option(help="How far along --direction, in --unit.")] = None,
     unit: UnitOption = "sd",
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[:PRETRAINED]",
+            help="The CLIP that tells how alike pictures look: an open_clip name and tag, or a folder; "
+            "default: the config's [encoder].",
+        ),
+    ] = None,
     json_: Json = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Audit whom a generator draws where the prompt leaves it open, against the world's shares.
 
-    Shares come with intervals; a slope above 1 exaggerates the world's stereotype.
+    Shares come with intervals; a slope above 1 exaggerates the world's stereotype. Then, by group, how alike
+    its pictures look.
     """
     from dataclasses import replace
 
@@ -80,12 +90,20 @@ def audit(
             asked,
             num_images=images,
             shift=shift,
+            encoder=None if encoder is None else _encoder(encoder),
             advanced=lambda done, total: shown.update(task, completed=done, total=total),
         )
     if json_:
         print_json(audit_as_json(source.title, found))
     else:
         print_audit(screen(), source.title, found)
+
+
+def _encoder(text: str) -> "EncoderConfig":
+    from loopsim.config import EncoderConfig
+
+    name, colon, pretrained = text.partition(":")
+    return EncoderConfig(model=name, pretrained=pretrained if colon else None)
 
 
 def asked_source(

@@ -106,6 +106,25 @@ def homogenisation(features: np.ndarray) -> Statistic:
     return statistic
 
 
+def homogenisation_within(features: np.ndarray, parts: Sequence[str]) -> Statistic:
+    """Return the statistic "mean over parts of the homogenisation of the items of that part" of features [n,
+    d] and each item's part, as its profession; parts with fewer than two distinct items of the mask are left
+    out, in every resample those that it left with one.
+    """
+    whole, labels = homogenisation(features), np.asarray(parts)
+    masks = [labels == part for part in sorted(set(parts))]
+
+    def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        found = [whole(weights, mask & part) for part in masks if (mask & part).sum() > 1]
+        if not found:
+            return np.full(len(weights), np.nan)
+        by_part = np.stack(found)
+        known = np.isfinite(by_part)
+        return quotient(np.where(known, by_part, 0).sum(0), known.sum(0).astype(np.float64))
+
+    return statistic
+
+
 def self_similarity_by_draws(
     features: np.ndarray, num_draws: int, seed: int, size: int = 22
 ) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 import torch
 
-from loopsim.config import SHIPPED, Config, ResolvedConfig
+from loopsim.config import SHIPPED, Config, EncoderConfig, ResolvedConfig
 from loopsim.context.context import ARTIFACTS, STATE
 from loopsim.context.models import Models
 from loopsim.context.session import Session
@@ -22,11 +22,13 @@ from loopsim.data.scene_captions import with_article
 from loopsim.interventions.base import Draw
 from loopsim.interventions.latent_shift import LatentShift
 from loopsim.metrics.audit import audit_prompt, shares_against_world
-from loopsim.metrics.estimate import Estimate, resampling_weights
+from loopsim.metrics.estimate import Estimate, evaluated, resampling_weights, with_intersections
+from loopsim.metrics.similarity import homogenisation, homogenisation_within
 from loopsim.models.base_weights import weights_folder
 from loopsim.models.classifiers import label_pictures
+from loopsim.models.clip import Clip
 from loopsim.models.diffusion.loading import is_pocket_folder
-from loopsim.report.audit import Audit, Prompt
+from loopsim.report.audit import Alike, Audit, Prompt
 from loopsim.runs.resolve import resolve
 from loopsim.runs.retention import require_kept
 from loopsim.runs.stored_config import stored_config
@@ -156,13 +158,15 @@ def audit_model(
     num_images: int,
     num_resamples: int = 2000,
     shift: LatentShift | None = None,
+    encoder: EncoderConfig | None = None,
     advanced: Callable[[int, int], None] = lambda done, total: None,
 ) -> Audit:
     """Draw `num_images` for each prompt as the source's config says, and label them with its pinned
     classifier.
 
     Without prompts they are the neutral ones, and "a photo of a <profession>" for the config's professions.
-    `shift` moves the noises that they are drawn from.
+    `shift` moves the noises that they are drawn from. How alike a group's pictures look is asked of `encoder`
+    (by default the config's), unless the classifier itself labels with it: that would be circular.
     """
     config = source.config
     asked = default_prompts(config.evaluate.professions) if prompts is None else prompts
@@ -173,6 +177,8 @@ def audit_model(
     ]
     size = config.generate.batch_size
     labels: list[dict[str, str]] = []
+    ruler, named = _ruler(models, config, encoder)
+    features: list[torch.Tensor] = []
     for start in range(0, len(plan), size):
         batch = plan[start : start + size]
         draws = [Draw(asked[i].text, asked[i].text, seed) for i, seed in batch]
@@ -182,6 +188,8 @@ def audit_model(
             noise=None if shift is None else partial(shift.noise, draws=draws),
         )
         labels += label_pictures(models.classifier, models.detector, [torch.from_numpy(images)])
+        if ruler is not None:
+            features.append(ruler.encode_images(torch.from_numpy(images)).float().cpu())
         advanced(len(labels), len(plan))
     owners = [index for index, _ in plan]
     answers = {
@@ -196,7 +204,44 @@ def audit_model(
         for attribute, values in models.classifier.values.items()
         if attribute in audited_attributes(models.classifier.values)
     }
-    return Audit(asked, answers, *_against_world(asked, labels, owners, num_resamples))
+    values = {name: models.classifier.values[name] for name in answers}
+    alike = _alike(features, labels, values, owners, num_resamples) if features else []
+    return Audit(asked, answers, *_against_world(asked, labels, owners, num_resamples), named, alike)
+
+
+def _ruler(models: Models, config: ResolvedConfig, encoder: EncoderConfig | None) -> tuple[Clip | None, str]:
+    """Return the encoder that tells how alike pictures are, and its name; or None, and why there is none."""
+    own = config.encoder
+    if config.classifier.kind == "zero_shot" and encoder in (None, own):
+        return None, f"the classifier labels with {own.model} itself: name another encoder"
+    if encoder is None:
+        return models.encoder, own.model
+    return models.frozen_clip(encoder), encoder.model
+
+
+def _alike(
+    features: Sequence[torch.Tensor],
+    labels: Sequence[Mapping[str, str]],
+    values: Mapping[str, Sequence[str]],
+    owners: Sequence[int],
+    num_resamples: int,
+) -> list[Alike]:
+    rows = torch.cat(list(features)).numpy()
+    groups, known = with_intersections({name: [one[name] for one in labels] for name in values}, values)
+    weights = resampling_weights(len(rows), num_resamples, seed_for("audit", "alike"))
+    whole, within = homogenisation(rows), homogenisation_within(rows, [f"{owner:06}" for owner in owners])
+    masks = {
+        f"{name}={value}": np.array([label == value for label in groups[name]])
+        for name, all_values in known.items()
+        for value in all_values
+    }
+    return [
+        # Of two pictures there is one pair, and no resample has another.
+        Alike(
+            group, evaluated(whole, mask, weights, at_least=3), evaluated(within, mask, weights, at_least=3)
+        )
+        for group, mask in masks.items()
+    ]
 
 
 def audited_attributes(values: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from loopsim.metrics.estimate import resampling_weights
 from loopsim.metrics.retrieval import recall_at_k
 from loopsim.metrics.similarity import (
     homogenisation,
+    homogenisation_within,
     prefers_person,
     relative_self_similarity,
     self_similarity,
@@ -85,3 +86,17 @@ def test_preference_of_nan_features_is_not_a_preference() -> None:
     images = np.array([[1, 0], [np.nan, 0]], np.float32)
     assert np.isnan(prefers_person(images, np.eye(2, dtype=np.float32))).tolist() == [False, True]
     assert np.isnan(recall_at_k(images, images, np.arange(2))[1]).tolist() == [False, True]
+
+
+@given(seed=st.integers(0, 100), n=st.integers(4, 20))
+def test_homogenisation_within_is_the_mean_over_parts_that_have_pairs(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, parts, mask = rng.normal(size=(n, 5)), rng.choice(["a", "b", "c"], n).tolist(), rng.random(n) < 0.7
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    means = []
+    for part in "abc":
+        mine = [i for i in range(n) if parts[i] == part and mask[i]]
+        if len(mine) > 1:
+            means.append(np.mean([unit[i] @ unit[j] for i in mine for j in mine if i < j]))
+    found = homogenisation_within(x, parts)(np.ones((1, n), np.float32), mask)[0]
+    assert found == pytest.approx(np.mean(means) if means else np.nan, nan_ok=True, **CLOSE)

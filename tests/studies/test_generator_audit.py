@@ -22,9 +22,31 @@ def test_an_audit_of_the_base_model_has_shares_with_intervals_and_a_slope(tmp_pa
     assert mechanic["value"] < receptionist["value"]
     assert all(share["low"] <= share["value"] <= share["high"] for share in (mechanic, receptionist))
     assert document["against_world"]["slope"]["value"] > 0
+    alike = {row["group"]: row for row in document["homogenisation"]["groups"]}
+    assert set(alike) >= {
+        "gender=man",
+        "gender=woman",
+        "skin_tone=darker",
+        "gender & skin_tone=man & lighter",
+    }
+    assert alike["gender=man"]["within_group"]["n"] + alike["gender=woman"]["within_group"]["n"] == 18
+    man = alike["gender=man"]
+    assert man["within_prompt"]["value"] > man["within_group"]["value"]  # one profession looks more alike
     shown = loopsim(*words)
     assert "women" in shown.stdout
+    assert "how alike pictures look" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
+
+
+def test_who_labels_does_not_tell_how_alike_pictures_look(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "prompts.txt").write_text("a photo of a cook\n")
+    (tmp_path / "audit.toml").write_text('[classifier]\nkind = "zero_shot"\nattributes = ["gender"]\n')
+    words = ["audit", "--config", str(tmp_path / "audit.toml"), "--prompts", str(tmp_path / "prompts.txt")]
+    shown = loopsim(*words, "--images", "4").stdout
+    assert "not available, the classifier labels with shipped itself" in " ".join(shown.split())
+    other = json.loads(loopsim(*words, "--images", "4", "--encoder", str(weights / "clip"), "--json").stdout)
+    assert other["homogenisation"]["encoder"].endswith("clip")
+    assert len(other["homogenisation"]["groups"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from rich.table import Table
 
 from loopsim.core.text import printable
 from loopsim.metrics.audit import PromptAudit
+from loopsim.metrics.estimate import Estimate
 from loopsim.report.audit import Audit
 from loopsim.report.terminal.screen import Screen, marked
 
@@ -32,6 +33,27 @@ def print_audit(console: Screen, model: str, audit: Audit) -> None:
             console.print(f"{name}: {e.value:.2f}{interval}")
     if audit.slope is not None and audit.slope.low is not None and audit.slope.high is not None:
         console.print(f"→ The model {_verdict(audit.slope.low, audit.slope.high)} the world's stereotype.")
+    if audit.alike:
+        console.print(marked("how alike pictures look (mean cosine of pairs, encoder {}):", audit.encoder))
+        console.print(_alike(audit))
+    elif audit.encoder:
+        console.print(marked("how alike pictures look: not available, {}", audit.encoder))
+
+
+def _alike(audit: Audit) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("group", "n", "within the group", "within a prompt and the group"):
+        table.add_column(name, justify="left" if name == "group" else "right", no_wrap=True)
+    for row in audit.alike:
+        name, whole, within = row.group.partition("=")[2], row.within_group, row.within_prompt
+        table.add_row(printable(name), f"{whole.n:,}", _estimate(whole), _estimate(within))
+    return table
+
+
+def _estimate(e: Estimate) -> str:
+    if e.value is None or e.low is None or e.high is None:
+        return f"not available: {e.reason}"
+    return f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}]"
 
 
 def _table(audit: Audit) -> Table:
