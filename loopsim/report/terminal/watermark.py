@@ -53,5 +53,9 @@ def _accuracy(found: Interval) -> str:
 
 
 def _percent(share: Interval) -> str:
-    value, low, high = share
-    return f"{100 * value:.3g}% [{100 * low:.2g}, {100 * high:.3g}]"
+    value, low, high = (_two_digits(100 * part) for part in share)
+    return f"{value}% [{low}, {high}]"
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.2g}"
