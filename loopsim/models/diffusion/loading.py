@@ -147,9 +147,15 @@ def num_latents(config: GeneratorConfig, shipped: Path, size: int) -> int:
         family = FAMILIES.get("sd" if config.family == "auto" else config.family)
         return int(family.published.latent_channels * (size // 8) ** 2)
     check_model_folder(folder)
-    vae: Any = read_json(folder / "vae" / "config.json")
-    scale = 2 ** (len(vae["block_out_channels"]) - 1)
-    return int(vae["latent_channels"] * (size // scale) ** 2)
+    place = folder / "vae" / "config.json"
+    try:
+        vae: Any = read_json(place)
+        scale = 2 ** (len(vae["block_out_channels"]) - 1)
+        return int(vae["latent_channels"] * (size // scale) ** 2)
+    except (OSError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{place} does not say how many latents a picture has: {first_line(error)}"
+        ) from error
 
 
 def _whole_parts(

@@ -1,5 +1,6 @@
 """Inversion: exact where the denoiser is, and good enough to read a mark from the pocket model's pictures."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import torch
 from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 
 from loopsim.config import GeneratorConfig
+from loopsim.core.errors import DataError
 from loopsim.models.diffusion.inversion import _Levels, first_noises
 from loopsim.models.diffusion.loading import load_diffusion, num_latents
 from loopsim.models.diffusion.sampler import Sampler, for_sampling
@@ -70,6 +72,19 @@ def test_how_many_latents_an_unseen_model_has() -> None:
     for family, expected in (("sd", 4 * 64**2), ("sdxl", 4 * 64**2), ("sd3", 16 * 64**2)):
         config = GeneratorConfig(checkpoint="owner/name", family=family)
         assert num_latents(config, Path("none"), 512) == expected
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"block_out_channels": 3, "latent_channels": 4}', None])
+def test_a_model_that_does_not_say_it_is_named(
+    content: str | None, tiny_models: TinyModels, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_models["sd"], tmp_path / "model"))
+    place = folder / "vae" / "config.json"
+    place.unlink()
+    if content is not None:
+        place.write_text(content)
+    with pytest.raises(DataError, match=r"vae/config\.json"):
+        num_latents(GeneratorConfig(checkpoint=str(folder)), Path("none"), 64)
 
 
 def test_a_scheduler_of_the_pocket_kind_has_its_shift() -> None:
