@@ -41,6 +41,8 @@ def load_config(source: str, overrides: Iterable[str] = ()) -> Config:
         tree = cast(dict[str, Any], _copied(PRESETS[source]))
     else:
         tree = _read_toml(source)
+        if "arms" in tree:
+            raise ConfigError(f"{source} is a study of many loops: loopsim study interventions {source}")
     for override in overrides:
         _override(tree, override)
     return config_from_tree(tree, source)
