@@ -77,6 +77,21 @@ class OracleGenerator(Generator):
         return np.stack(pictures)
 
 
+@final
+@dataclass(frozen=True)
+class FinishingGenerator(Generator):
+    """A generator whose pictures interventions change once they are drawn."""
+
+    generator: Generator
+    finishing: tuple[Intervention, ...]
+
+    def draw(self, draws: Sequence[Draw]) -> np.ndarray:
+        images = self.generator.draw(draws)
+        for intervention in self.finishing:
+            images = intervention.finish(images, draws)
+        return images
+
+
 def generator_name(context: PhaseContext, trained_in: int) -> str:
     """Return the fingerprint of SD_g for g = `trained_in`, for lineage."""
     if context.config.generate.generator == "oracle":
@@ -96,7 +111,13 @@ def open_generator(context: PhaseContext, trained_in: int) -> Generator:
 
 
 def open_adapted_generator(context: PhaseContext, trained_in: int) -> Generator:
-    """Return SD_g with the run's interventions on its weights and its noise."""
+    """Return SD_g with the run's interventions on its weights, its noise, and what it drew."""
+    generator = _adapted(context, trained_in)
+    finishing = context.interventions(Place.PICTURE)
+    return FinishingGenerator(generator, finishing) if finishing else generator
+
+
+def _adapted(context: PhaseContext, trained_in: int) -> Generator:
     generator = open_generator(context, trained_in)
     adapting, noise = context.interventions(Place.WEIGHTS), context.interventions(Place.NOISE)
     if not isinstance(generator, DiffusionGenerator) or not (adapting or noise):

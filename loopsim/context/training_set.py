@@ -91,6 +91,10 @@ class TrainingSet:
         """Return a real picture's own labels: attribute -> value; of a generated one nobody knows any."""
         return self._record(position).groups if self.sources.made_for[position] == 0 else {}
 
+    def signature(self, position: int) -> int | None:
+        """Return the seed of a generated picture; None for a real one."""
+        return None if self.sources.made_for[position] == 0 else self._sample(position).seed
+
     def caption(self, position: int, *name: int | str) -> str:
         """Return one of a picture's captions; which one is a function of `name` (seed, phase, step, …) and
         the position.

@@ -21,6 +21,7 @@ from loopsim.interventions.registry import Acting
 from loopsim.interventions.workshop import Pictures, Rulers, Workshop
 from loopsim.models.base_weights import seed_weights
 from loopsim.models.classifiers import label_pictures
+from loopsim.models.clip import Clip
 from loopsim.models.diffusion.adapters import Adapter, adapter_of
 from loopsim.models.diffusion.finetuning import make_trainable
 from loopsim.models.diffusion.sampler import Sampler
@@ -73,12 +74,15 @@ class PinnedRulers(Rulers):
         models = self.context.models
         return label_pictures(models.classifier, models.detector, batches(pictures))
 
-    def features(self, pictures: Pictures) -> Tensor:
-        return self.context.models.encoder.encode_batches(batches(pictures))
+    def _clip(self, encoder: EncoderConfig | None) -> Clip:
+        models = self.context.models
+        return models.encoder if encoder is None else models.frozen_clip(encoder)
+
+    def features(self, pictures: Pictures, encoder: EncoderConfig | None = None) -> Tensor:
+        return self._clip(encoder).encode_batches(batches(pictures))
 
     def likeness(self, pictures: Pictures, encoder: EncoderConfig | None = None) -> Tensor:
-        models = self.context.models
-        clip = models.encoder if encoder is None else models.frozen_clip(encoder)
+        clip = self._clip(encoder)
         texts = clip.encode_texts([pictures.captions(position)[0] for position in range(len(pictures))])
         cosines: Tensor = (clip.encode_batches(batches(pictures)) * texts).sum(-1)
         return cosines

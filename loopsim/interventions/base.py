@@ -14,7 +14,7 @@ from loopsim.config.base import Section
 from loopsim.core.events import Fact
 from loopsim.interventions.draw import Candidate, Draw
 from loopsim.interventions.opened_pool import OpenedPool
-from loopsim.interventions.workshop import Pictures, Prepared, Rulers, Workshop
+from loopsim.interventions.workshop import Pictures, Pool, Prepared, Rulers, Workshop
 
 __all__ = [
     "Candidate",
@@ -23,6 +23,7 @@ __all__ = [
     "OpenedPool",
     "Pictures",
     "Place",
+    "Pool",
     "Prepared",
     "Rulers",
     "Workshop",
@@ -41,6 +42,7 @@ class Place(StrEnum):
     SELECT = "select"  # which candidates enter S_{g+1}
     PROMPT = "prompt"  # what the generator reads
     NOISE = "noise"  # its initial latents
+    PICTURE = "picture"  # what was drawn, before it is stored
     WEIGHTS = "weights"  # the generator itself: adapters, edits, guidance
 
 
@@ -106,7 +108,7 @@ class Intervention(Section, ABC):
         """Learn what it needs, after SD_g was trained and before it draws; asked only if it `prepares`."""
         raise NotImplementedError(f"{self.name} says that it prepares, and does not")
 
-    def choose(self, pool: Pictures, rng: np.random.Generator, rulers: Rulers) -> list[int]:
+    def choose(self, pool: Pool, rng: np.random.Generator, rulers: Rulers) -> list[int]:
         """Return which pictures of a pool, whose origins are hidden, make D_g, in order; one may be there
         twice.
         """
@@ -149,6 +151,10 @@ class Intervention(Section, ABC):
     def noise(self, latents: "Tensor", draws: Sequence[Draw]) -> "Tensor":
         """Return the initial latents [n, c, h, w] of n draws, float32 on the CPU."""
         return latents
+
+    def finish(self, images: np.ndarray, draws: Sequence[Draw]) -> np.ndarray:
+        """Return the pictures, uint8 [n, h, w, 3], of n draws as they leave the generator."""
+        return images
 
     def adapt(self, sampler: "Sampler", training_set: Pictures | None) -> None:
         """Change the generator that is about to draw: its weights, its guidance, its steps."""

@@ -9,21 +9,22 @@ many: what it takes for synthetic is told for each group.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, final
 
 import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from loopsim.config import Config
+from loopsim.config import Config, EncoderConfig
 from loopsim.config.base import Share
 from loopsim.core.events import Fact
 from loopsim.core.rng import Part
 from loopsim.interventions.base import Intervention, OpenedPool, Place
+from loopsim.interventions.frozen_clips import contents_of, require_frozen_clips
 from loopsim.interventions.picture_sets import Augmented, some_of
-from loopsim.interventions.target import UNIFORM, require_known, shares_in
-from loopsim.interventions.workshop import Pictures, Prepared, Rulers, Workshop
-from loopsim.metrics.detection import auc, flagged_share, tpr_at
-from loopsim.metrics.estimate import OVERALL, Disaggregated, with_intersections
+from loopsim.interventions.pool_facts import by_group, rates, told_of_filter
+from loopsim.interventions.target import UNIFORM, require_known
+from loopsim.interventions.workshop import Pictures, Pool, Prepared, Rulers, Workshop
+from loopsim.metrics.detection import auc, tpr_at
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,7 +51,8 @@ class Detector(Intervention):
     picture is judged by what was trained on it. Where there are no synthetic pictures yet (generation 1), or
     too few to cross-fit, nothing is trained and all of the pool passes: `trained` is 0.
 
-    Groups are those of `attributes` and the intersections of each two, as the pinned classifier sees them.
+    `encoder` is another frozen CLIP than the run's, named as `[encoder]` names one. Groups are those of
+    `attributes` and the intersections of each two, as the pinned classifier sees them.
     """
 
     name: ClassVar = "detector"
@@ -69,9 +71,16 @@ class Detector(Intervention):
     num_pictures: PositiveInt = 2000
     num_folds: Annotated[int, Field(ge=2)] = 5
     attributes: tuple[str, ...] = ("gender", "skin_tone")
+    encoder: EncoderConfig | None = None
 
     def check(self, config: Config, labels: Mapping[str, Sequence[str]]) -> None:
         require_known(self.attributes, UNIFORM, labels)
+        if self.encoder is not None:
+            require_frozen_clips([self.encoder])
+
+    def content(self) -> Any:
+        own = {} if self.encoder is None else {"encoder": contents_of([self.encoder])}
+        return self.model_dump(mode="json", exclude={"encoder"}) | own
 
     def acts(self) -> bool:
         return self.filter != "none"
@@ -96,7 +105,7 @@ class Detector(Intervention):
 
         found = self._trained(workshop, (workshop.once(lambda: views(real)), views(synthetic)), folds)
         logits = [
-            found.logits(_features(sets, workshop), own)
+            found.logits(self._features(sets, workshop), own)
             for sets, own in zip((real, synthetic), folds, strict=True)
         ]
         found = found.with_thresholds(logits[0], folds[0], self.fpr)
@@ -106,7 +115,7 @@ class Detector(Intervention):
             **counts,
             **_quality("held-out", logits[0], logits[1]),
             "held-out recall": float(taken[1].mean()),
-            **_rates("held-out fpr", self._by_group(taken[0], _labels(real, workshop))),
+            **rates("held-out fpr", by_group(taken[0], _labels(real, workshop), self.attributes)),
         }
         return Prepared(lambda folder: _write(folder, found, num), facts)
 
@@ -121,16 +130,19 @@ class Detector(Intervention):
         ]
         return np.array(found, np.int64)
 
+    def _features(self, sets: Sequence[Pictures], rulers: Rulers) -> "Tensor":
+        import torch
+
+        return torch.cat([rulers.features(pictures, self.encoder) for pictures in sets])
+
     def _views(self, sets: Sequence[Pictures], rulers: Rulers, seed: Part) -> "Tensor":
         """Return the features [views, n, d] of pictures as they were blurred and compressed."""
         import torch
 
-        return torch.stack(
-            [
-                _features([Augmented(one, self.augment, (seed, self.name, view)) for one in sets], rulers)
-                for view in range(self.num_views)
-            ]
-        )
+        def as_seen(view: int) -> list[Pictures]:
+            return [Augmented(one, self.augment, (seed, self.name, view)) for one in sets]
+
+        return torch.stack([self._features(as_seen(view), rulers) for view in range(self.num_views)])
 
     def _trained(
         self,
@@ -150,7 +162,7 @@ class Detector(Intervention):
         workshop.fit("layer", layers, of_step, schedule)
         return detector_of(layers)
 
-    def choose(self, pool: Pictures, rng: np.random.Generator, rulers: Rulers) -> list[int]:
+    def choose(self, pool: Pool, rng: np.random.Generator, rulers: Rulers) -> list[int]:
         found, num = _read(self.prepared)
         if found is None:
             return list(range(len(pool)))
@@ -165,33 +177,18 @@ class Detector(Intervention):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return a pool's logits [n] and folds [n]."""
         folds = self._folds([pool])
-        return found.logits(rulers.features(pool), folds), folds
+        return found.logits(self._features([pool], rulers), folds), folds
 
     def told_of_pool(self, pool: OpenedPool, chosen: Sequence[int], rulers: Rulers) -> dict[str, Fact]:
         found, num = _read(self.prepared)
-        is_real, dropped = np.array(pool.is_real, bool), np.ones(len(pool), bool)
-        dropped[list(chosen)] = False
         facts: dict[str, Fact] = {}
         if found is not None:
             if self.filter == "soft":
                 facts["shortfall"] = max(0, num - len(chosen))
+            is_real = np.array(pool.is_real, bool)
             logits, _ = self._judged(found, pool.pictures, rulers)
             facts |= _quality("pool", logits[is_real], logits[~is_real])
-        labels = rulers.labels(pool.pictures)
-        facts["precision"] = float((~is_real[dropped]).mean()) if dropped.any() else None
-        for name, kind in (("synthetic dropped", ~is_real), ("real dropped", is_real)):
-            of_kind = [one for one, there in zip(labels, kind, strict=True) if there]
-            facts |= _rates(name, self._by_group(dropped[kind], of_kind))
-        return (
-            facts
-            | _shares("share before", labels, self.attributes)
-            | _shares("share after", [labels[i] for i in chosen], self.attributes)
-        )
-
-    def _by_group(self, flagged: np.ndarray, labels: Sequence[Mapping[str, str]]) -> Disaggregated:
-        groups = {name: [one.get(name, "") for one in labels] for name in self.attributes}
-        values = {name: sorted(set(groups[name]) - {""}) for name in self.attributes}
-        return flagged_share(flagged, *with_intersections(groups, values))
+        return facts | told_of_filter(pool, chosen, rulers.labels(pool.pictures), self.attributes)
 
 
 def log_weights(logits: np.ndarray, power: float, temperature: float) -> np.ndarray:
@@ -213,12 +210,6 @@ def drawn_by_weight(log_weights: np.ndarray, num: int, rng: np.random.Generator)
     return sorted(np.argsort(-keys, kind="stable")[:num].tolist())
 
 
-def _features(sets: Sequence[Pictures], rulers: Rulers) -> "Tensor":
-    import torch
-
-    return torch.cat([rulers.features(pictures) for pictures in sets])
-
-
 def _labels(sets: Sequence[Pictures], rulers: Rulers) -> list[Mapping[str, str]]:
     return [one for pictures in sets for one in rulers.labels(pictures)]
 
@@ -228,27 +219,6 @@ def _quality(of: str, real: np.ndarray, synthetic: np.ndarray) -> dict[str, Fact
     return {
         f"{of} auc": auc(real, synthetic),
         f"{of} tpr at {_TOLD_FPR:.0%} fpr": tpr_at(real, synthetic, _TOLD_FPR),
-    }
-
-
-def _rates(name: str, found: Disaggregated) -> dict[str, Fact]:
-    """Return shares with their intervals as facts, "name", "name low", "name high", "name woman", …"""
-    facts: dict[str, Fact] = {}
-    for group, one in found.items():
-        if one.value is not None:
-            called = name if group == OVERALL else f"{name} {group.partition('=')[2]}"
-            facts |= {called: one.value, f"{called} low": one.low, f"{called} high": one.high}
-    return facts
-
-
-def _shares(name: str, labels: Sequence[Mapping[str, str]], attributes: Sequence[str]) -> dict[str, Fact]:
-    """Return each group's share of pictures, of single attributes and of all at once."""
-    sets = dict.fromkeys([*((one,) for one in attributes), tuple(attributes)])
-    return {
-        f"{name} {group}": share
-        for chosen in sets
-        if chosen
-        for group, share in shares_in(labels, chosen).items()
     }
 
 

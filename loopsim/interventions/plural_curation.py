@@ -5,16 +5,16 @@ is no neutral one. Several rewards that disagree keep each other in check.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, final
 
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from loopsim.config import SHIPPED, Config, EncoderConfig
+from loopsim.config import Config, EncoderConfig
 from loopsim.core.events import Fact
 from loopsim.data.stated_groups import stated_groups
 from loopsim.interventions.base import Candidate, Intervention, Place
+from loopsim.interventions.frozen_clips import contents_of, require_frozen_clips
 from loopsim.interventions.phrases import STATED
 from loopsim.interventions.verifier import require_stated
 from loopsim.interventions.workshop import Pictures, Rulers
@@ -45,28 +45,12 @@ class PluralCuration(Intervention):
     words: dict[str, dict[str, tuple[str, ...]]] = {}
 
     def check(self, config: Config, labels: Mapping[str, Sequence[str]]) -> None:
-        from loopsim.core.device import CPU
-        from loopsim.models.clip import frozen_clip
-
         if "agreement" in self.rewards:
             require_stated(self.attributes, {**STATED, **self.words}, labels)
-        for encoder in self.encoders:
-            if encoder.model != SHIPPED:
-                frozen_clip(encoder, Path(), CPU)
+        require_frozen_clips(self.encoders)
 
     def content(self) -> Any:
-        from loopsim.core.hashing import hash_folder
-        from loopsim.models.base_weights import pinned_name
-
-        parts = [name for one in self.encoders for name in (one.model, one.pretrained) if name is not None]
-        paths = {name: Path(name.removeprefix("local-dir:")) for name in parts}
-        found = {n: hash_folder(path) if path.exists() else pinned_name(n) for n, path in paths.items()}
-        return self.model_dump(mode="json", exclude={"encoders"}) | {
-            "encoders": [
-                [found[one.model], None if one.pretrained is None else found[one.pretrained]]
-                for one in self.encoders
-            ]
-        }
+        return self.model_dump(mode="json", exclude={"encoders"}) | {"encoders": contents_of(self.encoders)}
 
     def acts(self) -> bool:
         return self.num_candidates > 1

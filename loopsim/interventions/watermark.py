@@ -5,15 +5,14 @@ Nothing of the model changes, and drawing costs what it did. `loopsim watermark`
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
-from pydantic import Field, PositiveInt, PrivateAttr
+from pydantic import PositiveInt
 
 from loopsim.config import Config
-from loopsim.config.base import Share
 from loopsim.core.errors import ConfigError
-from loopsim.core.rng import numpy_generator
-from loopsim.interventions.base import Draw, Intervention, Place
+from loopsim.interventions.base import Draw, Place
+from loopsim.interventions.marking import Marking
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,30 +21,15 @@ if TYPE_CHECKING:
 
 
 @final
-class Watermark(Intervention):
-    """Marks a `share` of the pictures; the others stand for sources that do not mark theirs.
-
-    The message has `num_bits` bits, another one in each generation, and stands in every `num_bits`-th of a
-    picture's latents. What is marked and with what is a function of the draw's seed and of `key`.
+class Watermark(Marking):
+    """Marks a picture's first noise: each bit of the message stands in every `num_bits`-th of its latents,
+    under one of `num_keystreams` keystreams.
     """
 
     name: ClassVar = "watermark"
     places: ClassVar = frozenset({Place.NOISE})
 
-    num_bits: Annotated[int, Field(ge=8)] = 128
-    key: Annotated[str, Field(min_length=1)] = "loopsim"
     num_keystreams: PositiveInt = 256
-    share: Share = 1.0
-
-    _generation: int = PrivateAttr(default=0)
-
-    def at(self, generation: int) -> "Watermark":
-        copy = self.model_copy()
-        copy._generation = generation
-        return copy
-
-    def acts(self) -> bool:
-        return self.share > 0
 
     def check(self, config: Config, labels: Mapping[str, Sequence[str]]) -> None:
         from loopsim.models.base_weights import weights_folder
@@ -58,10 +42,6 @@ class Watermark(Intervention):
                 f"pictures of {size} pixels have {found:,} latents, too few for num_bits = {self.num_bits}: "
                 "take fewer bits, or larger pictures"
             )
-
-    def marks(self, seed: int) -> bool:
-        """Return whether the picture of a seed is marked."""
-        return bool(numpy_generator(seed, "watermark", "share").random() < self.share)
 
     @property
     def shading(self) -> "Shading":

@@ -31,6 +31,16 @@ class Pictures(Protocol):
         ...
 
 
+class Pool(Pictures, Protocol):
+    """What D_g is chosen from. Origins are hidden; what pictures say of themselves is not."""
+
+    def signature(self, position: int) -> int | None:
+        """Return what a generated picture's signed metadata said when it was drawn, its seed; None for a
+        real one.
+        """
+        ...
+
+
 class Rulers(Protocol):
     """The pinned models, which no generation trains."""
 
@@ -38,8 +48,8 @@ class Rulers(Protocol):
         """Return what the classifier sees in each picture: attribute -> value."""
         ...
 
-    def features(self, pictures: Pictures) -> "Tensor":
-        """Return the encoder's unit-norm features, float32 [n, d] on the CPU."""
+    def features(self, pictures: Pictures, encoder: "EncoderConfig | None" = None) -> "Tensor":
+        """Return unit-norm features, float32 [n, d] on the CPU, by the run's encoder or another one."""
         ...
 
     def likeness(self, pictures: Pictures, encoder: "EncoderConfig | None" = None) -> "Tensor":

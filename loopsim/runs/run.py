@@ -109,7 +109,8 @@ class ActiveRun:
         if generation == 0 or not phase.places:
             return False
         acts = [one.intervention for g in both for one in self._acting(self.config_at(g, phase), g, phase)]
-        return not any(one.acts() and one.places & {Place.NOISE, Place.WEIGHTS} for one in acts)
+        changing = {Place.NOISE, Place.PICTURE, Place.WEIGHTS}
+        return not any(one.acts() and one.places & changing for one in acts)
 
     def fingerprint(self, generation: int, phase: Phase) -> str:
         """Return the hash of all that decides a phase's result: its name, version, declared sections, seed,

@@ -1,6 +1,6 @@
 """Reading a run's watermarks: what of them is left in its pictures, and what is found where there is none."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -17,6 +17,8 @@ from loopsim.core.rng import numpy_generator, seed_for
 from loopsim.data.attacks import Attacked
 from loopsim.data.images import decode_picture
 from loopsim.interventions.base import Place
+from loopsim.interventions.marking import Marking
+from loopsim.interventions.pixel_watermark import PixelWatermark
 from loopsim.interventions.registry import acting
 from loopsim.interventions.watermark import Watermark
 from loopsim.models.classifiers import label_pictures
@@ -43,7 +45,7 @@ class Marks:
     name: str
     generation: int
     samples: Sequence[SampleRow]
-    watermark: Watermark
+    watermark: Marking
     source: AuditSource
     following: AuditSource | None
     notes: tuple[str, ...]
@@ -51,6 +53,8 @@ class Marks:
     @property
     def model(self) -> str:
         """The generator that drew the pictures, for people."""
+        if self.source.config.generate.generator == "oracle":
+            return "the oracle"
         return "the base model" if self.source.finetuned is None else f"SD_{self.generation - 1}"
 
 
@@ -66,20 +70,22 @@ def marks_of(directory: Path, generation: int | None) -> Marks:
         kept = {row.index for row in store.scan(CurationRow, chosen) if row.kept}
         samples = [row for row in store.scan(SampleRow, chosen) if row.index in kept]
     active = [one.intervention for one in acting(config.interventions, chosen)]
-    marking = [one for one in active if isinstance(one, Watermark) and one.acts()]
+    marking = [one for one in active if isinstance(one, Marking) and one.acts()]
     if not marking:
         raise ConfigError(
             f"run {name}: no watermark acts on S_{chosen}; a config's [[interventions]] with kind = "
-            '"watermark" marks pictures'
+            '"watermark" or "pixel_watermark" marks pictures'
         )
     if not samples:
         raise DataError(f"run {name} has no finished S_{chosen}: `loopsim report` says how far it is")
     notes = []
     if len(marking) > 1:
         notes.append(f"{len(marking)} watermarks act, one over the other: the last one is read")
-    if changed := [one.name for one in active if Place.WEIGHTS in one.places and one.acts()]:
+    by_inversion = isinstance(marking[-1], Watermark)
+    changed = [one.name for one in active if Place.WEIGHTS in one.places and one.acts()]
+    if by_inversion and changed:
         notes.append(f"read with the generator as it was trained, without {', '.join(changed)}")
-    is_base = samples[0].model == "base"
+    is_base = samples[0].model in ("base", "oracle")
     source = AuditSource(name, config) if is_base else of_run(directory, samples[0].made_in)
     try:
         following = of_run(directory, chosen)
@@ -100,58 +106,77 @@ def read_watermarks(
     `num_unmarked` that the same generator draws for the same prompts, and as many of the next one, for marks
     are not to survive a fine-tuning.
 
-    All are read with the generator as it was trained, without prompts, in `num_steps` steps backwards (by
-    default as many as drew them).
+    A mark in the noise is read with the generator as it was trained, without prompts, in `num_steps` steps
+    backwards (by default as many as drew them); one in pixels needs neither.
     """
     config, watermark = marks.source.config, marks.watermark
     session = session_of(marks.source)
     models = models_of(marks.source, session)
-    sampler = _sampler(models, marks.source)
-    steps, size = num_steps or config.generate.num_steps, config.generate.batch_size
+    draws = config.generate.generator != "oracle"  # what that draws without a mark is as the real pictures
+    sampler = _sampler(models, marks.source) if draws else None
+    size = config.generate.batch_size
+    correct = _reader(watermark, sampler, num_steps or config.generate.num_steps)
     names = audited_attributes(models.classifier.values)
+    keystreams = watermark.num_keystreams if isinstance(watermark, Watermark) else 1
+
+    def seen(pictures: Sequence[Tensor]) -> list[dict[str, str]]:
+        labels = label_pictures(models.classifier, models.detector, pictures)
+        return [{name: label[name] for name in names} for label in labels]
 
     def read(
-        kind: str, pictures: Sequence[Tensor], attack: str = "", *, by_group: bool = True
+        kind: str,
+        pictures: Sequence[Tensor],
+        groups: Sequence[Mapping[str, str]] | None = None,
+        attack: str = "",
     ) -> list[Reading]:
-        correct = []
+        bits = []
         for images in pictures:
-            correct.append(watermark.shading.read(first_noises(sampler, images, steps)))
+            bits.append(correct(images))
             advanced(len(images))
-        seen = label_pictures(models.classifier, models.detector, pictures) if by_group else []
-        groups = [{name: label[name] for name in names} for label in seen]
-        return readings(
-            kind, attack, np.concatenate(correct), groups, watermark.num_bits, watermark.num_keystreams
-        )
+        of_whom = seen(pictures) if groups is None else groups
+        return readings(kind, attack, np.concatenate(bits), of_whom, watermark.num_bits, keystreams)
 
     found = []
     for kind in ("marked", "unmarked"):
         rows = [row for row in marks.samples if watermark.marks(row.seed) == (kind == "marked")]
         pictures = [decode_picture(row.picture) for row in rows]
-        if pictures:
-            found += read(kind, _batched(pictures, size))
-        for attack in attacks if kind == "marked" and pictures else ():
+        if not pictures:
+            continue
+        groups = seen(_batched(pictures, size))  # of the pictures as they were: an attack fools classifiers
+        found += read(kind, _batched(pictures, size), groups)
+        for attack in attacks if kind == "marked" else ():
             harmed = [
                 attack(picture, numpy_generator("attack", str(attack), row.seed))
                 for picture, row in zip(pictures, rows, strict=True)
             ]
-            found += read(kind, _batched(harmed, size), str(attack), by_group=False)
+            found += read(kind, _batched(harmed, size), groups, str(attack))
     corpus = session.corpus
     real = corpus.records("train", min(config.data.counts()["train"], max(num_unmarked, len(marks.samples))))
     found += read("real", list(read_records(corpus, real, size)))
-    if num_unmarked:
+    if num_unmarked and sampler is not None:
         found += read("drawn", list(_drawn(sampler, marks.samples, num_unmarked, size)))
     if num_unmarked and marks.following is not None:
         following = _sampler(models_of(marks.following), marks.following)
-        found += read("next", list(_drawn(following, marks.samples, num_unmarked, size)), by_group=False)
+        found += read("next", list(_drawn(following, marks.samples, num_unmarked, size)))
     return WatermarkReport(
         marks.name,
         marks.generation,
         marks.model,
         watermark.num_bits,
-        watermark.num_keystreams,
+        keystreams,
         found,
         marks.notes,
     )
+
+
+def _reader(watermark: Marking, sampler: Sampler | None, num_steps: int) -> Callable[[Tensor], np.ndarray]:
+    """Return what counts the right bits, int [n], of pictures uint8 [n, h, w, 3]."""
+    if isinstance(watermark, Watermark):
+        assert sampler is not None, "no oracle has a noise that could be marked"
+        shading = watermark.shading
+        return lambda images: shading.read(first_noises(sampler, images, num_steps))
+    assert isinstance(watermark, PixelWatermark), f"nobody reads a {watermark.name}"
+    return lambda images: watermark.read(images.numpy())
 
 
 def _sampler(models: Models, source: AuditSource) -> Sampler:

@@ -71,7 +71,7 @@ class Points:
 class Brightness:
     """Rulers that see how bright a picture is, and nobody in it."""
 
-    def features(self, pictures: Points) -> torch.Tensor:
+    def features(self, pictures: Points, encoder: object = None) -> torch.Tensor:
         return torch.tensor(pictures.values)[:, None].float()
 
     def labels(self, pictures: Points) -> list[dict[str, str]]:

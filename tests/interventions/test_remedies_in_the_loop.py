@@ -46,6 +46,7 @@ NOTHING = [
     {"kind": "diverse", "weight": 0.0},
     {"kind": "random_attribute", "share": 0.0},
     {"kind": "watermark", "share": 0.0},
+    {"kind": "provenance", "signed": 0.0},
 ]
 SOMETHING = [
     {"kind": "verifier", "overdraw": 1.2},
