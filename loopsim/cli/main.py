@@ -20,12 +20,13 @@ from loopsim.cli.pretrain import pretrain
 from loopsim.cli.repair import gc, repair, verify
 from loopsim.cli.report import compare, report, runs, show
 from loopsim.cli.studies import calibrate, sweep, torture
+from loopsim.cli.view import view
 from loopsim.cli.watermark import watermark
 from loopsim.core.errors import LoopsimError, refused
 
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Loops": (start, resume, fork, plan),
-    "Results": (report, runs, show, compare, evaluate),
+    "Results": (report, view, runs, show, compare, evaluate),
     "Studies": (sweep, audit, audit_text, directions, watermark, calibrate),
     "Runs on disk": (verify, repair, gc),
     "This machine": (doctor, benchmark, torture, pretrain),

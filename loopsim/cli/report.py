@@ -9,25 +9,48 @@ from loopsim.cli.options import Json, RunName, RunsDir, print_json
 
 
 def report(
-    run: RunName = None,
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]…",
+            help="A run's name or path (default: the latest one). With --html several, or a folder of runs, "
+            "as a sweep makes one.",
+        ),
+    ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(help="Only metrics whose names begin so, with all their groups; may be repeated."),
     ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every metric and group, by section.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report as a page, one file.")
+    ] = None,
     json_: Json = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Show how far each metric has drifted since generation 0."""
+    """Say whether bias grew, who is fading, and whether models and pictures are worse.
+
+    Example: loopsim report pocket --html page.html
+    """
+    from loopsim.core.errors import ConfigError
+    from loopsim.report.answers import answers, moved_rows
+    from loopsim.report.page.write import write_page
     from loopsim.report.summary import summarize
     from loopsim.report.terminal.drift import print_report
     from loopsim.report.terminal.screen import screen
-    from loopsim.runs.catalog import find_run
+    from loopsim.runs.catalog import find_run, find_runs
 
-    summary = summarize(find_run(runs_dir, run), metric or ())
+    if html is not None:
+        write_page(find_runs(runs_dir, runs or [None]), html)
+        screen().print(f"the page: {html}", soft_wrap=True)
+        return
+    if len(runs or ()) > 1:
+        raise ConfigError("several runs make a page: add --html FILE; or see `loopsim compare`")
+    summary = summarize(find_run(runs_dir, runs[0] if runs else None), metric or ())
     if json_:
-        print_json(summary.as_json())
+        print_json(summary.as_json() | {"answers": [one.as_json() for one in answers(moved_rows(summary))]})
     else:
-        print_report(screen(), summary, everything=bool(metric))
+        print_report(screen(), summary, everything=everything or bool(metric))
 
 
 def runs(runs_dir: RunsDir = Path("runs")) -> None:

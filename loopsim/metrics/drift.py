@@ -25,7 +25,8 @@ class Drift:
     alone explains (None: no model in it).
 
     For a bias Δ = |m_g| - |m_0| and the verdict is "amplified", "mitigated" or "no evidence"; for any other
-    metric Δ = m_g - m_0 and it is "rose", "fell" or "no evidence".
+    metric Δ = m_g - m_0 and it is "rose", "fell" or "no evidence". `adjusted_p`: the p-value as corrected for
+    all rows of the report.
     """
 
     delta: float
@@ -35,6 +36,7 @@ class Drift:
     retraining: float | None
     is_bias: bool
     verdict: str = "no evidence"
+    adjusted_p: float | None = None
 
 
 def drift(
@@ -105,7 +107,7 @@ def with_verdicts(drifts: Sequence[Drift], rate: float = FALSE_DISCOVERY_RATE) -
         return []
     corrected = stats.false_discovery_control([d.p_value for d in drifts])
     return [
-        replace(d, verdict=_verdict(d) if p <= rate else "no evidence")
+        replace(d, verdict=_verdict(d) if p <= rate else "no evidence", adjusted_p=float(p))
         for d, p in zip(drifts, corrected, strict=True)
     ]
 

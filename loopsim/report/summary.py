@@ -3,7 +3,7 @@ the store; needs no torch.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -39,7 +39,8 @@ class DriftRow:
     """How far one estimate is from its baseline's, with its interval and the verdict.
 
     `retraining` is the half-width that training the baseline again explains; None where no model is asked, or
-    it was trained only once.
+    it was trained only once. `adjusted_p` is corrected for all rows of the generation; of a bias Δ is that of
+    its size.
     """
 
     generation: int
@@ -51,6 +52,8 @@ class DriftRow:
     p_value: float
     retraining: float | None
     verdict: str
+    adjusted_p: float | None = None
+    is_bias: bool = False
 
 
 @final
@@ -65,11 +68,14 @@ class Summary:
     attribution: str | None
     interventions: Sequence[InterventionReport] = ()
     method: str = METHOD
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the document that `loopsim report --json` prints."""
         return {
             "run": self.run,
+            "seed": self.config.get("seed"),
+            "config": dict(self.config),
             "generations": self.generations,
             "metrics": [estimate_as_json(row) for row in self.metrics],
             "drift": [asdict(row) for row in self.drift],
@@ -108,7 +114,8 @@ def summarize(directory: Path, metrics: Sequence[str] = ()) -> Summary:
         drifts = [row for row in drifts if row.metric.startswith(tuple(metrics))]
     generations = sorted({row.generation for row in measured})
     attribution = None if config is None else _attribution(config.tree)
-    return Summary(directory.name, generations, measured, drifts, attribution, interventions)
+    tree = {} if config is None else config.tree
+    return Summary(directory.name, generations, measured, drifts, attribution, interventions, config=tree)
 
 
 def _drifts(
@@ -134,8 +141,9 @@ def _drifts(
                     moved.append((row, found))
         for (row, _), d in zip(moved, with_verdicts([found for _, found in moved]), strict=True):
             yield DriftRow(
-                generation, row.metric, row.group, d.delta, d.low, d.high, d.p_value, d.retraining, d.verdict
-            )
+                generation, row.metric, row.group, d.delta, d.low, d.high, d.p_value, d.retraining, d.verdict,
+                d.adjusted_p, d.is_bias,
+            )  # fmt: skip
 
 
 def _drift_of(row: MeasuredRow, starts: Sequence[EstimateRow]) -> Drift | None:

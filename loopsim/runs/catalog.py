@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -103,6 +104,19 @@ def find_run(runs_dir: Path, name: str | None, *, unfinished: bool = False) -> P
         return directory
     problem = "is not a loopsim run" if os.path.lexists(directory) else "does not exist"
     raise RunNotFound(f"run {directory} {problem}; {_hint(runs_dir, name)}")
+
+
+def find_runs(runs_dir: Path, names: Sequence[str | None]) -> list[Path]:
+    """Return the directories of runs, each named as `find_run` takes it; a folder of runs, as a sweep or a
+    study makes one, stands for all of them, by name. Raises as `find_run` does, or RunNotFound for a folder
+    without a run that has begun.
+    """
+    found: list[Path] = []
+    for name in names:
+        folder = None if name is None else place_of(runs_dir, name)
+        inside = sorted(p for p in folder.iterdir() if is_run(p)) if folder and folder.is_dir() else []
+        found += inside if inside and folder and not is_run(folder) else [find_run(runs_dir, name)]
+    return list(dict.fromkeys(found))
 
 
 def place_of(runs_dir: Path, name: str) -> Path:

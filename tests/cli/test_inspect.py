@@ -14,6 +14,18 @@ def test_the_report_fits_80_columns_without_colour(finished_run) -> None:
     assert shown.returncode == 0, shown.stderr
     assert max(map(len, shown.stdout.splitlines())) <= 80
     assert "\x1b" not in shown.stdout
+    for question in (
+        "Did bias grow?",
+        "Who is fading?",
+        "Are models worse?",
+        "Are pictures worse?",
+    ):
+        assert question in shown.stdout
+    assert "OpenMoji" in shown.stdout
+    table = shown.stdout.split("The rows that tell most")[1].split("n: ")[0]
+    assert sum("evidence" in line or "rose" in line for line in table.splitlines()) <= 20
+    everything = loopsim_here("report", directory.name, "--all", *in_runs(directory.parent))
+    assert max(map(len, everything.stdout.splitlines())) <= 80
     for words in (
         "Who is in the data",
         "Who the generator draws",
@@ -21,9 +33,8 @@ def test_the_report_fits_80_columns_without_colour(finished_run) -> None:
         "Captions",
         "gender gap",
         "bootstrap",
-        "OpenMoji",
     ):
-        assert words in shown.stdout
+        assert words in everything.stdout
 
 
 def test_the_json_report_has_its_columns(finished_run) -> None:
@@ -42,7 +53,12 @@ def test_the_json_report_has_its_columns(finished_run) -> None:
         "p_value",
         "retraining",
         "verdict",
+        "adjusted_p",
+        "is_bias",
     } == set(document["drift"][0])
+    assert all(row["adjusted_p"] >= row["p_value"] for row in document["drift"])
+    assert document["seed"] == document["config"]["seed"] == 0
+    assert [answer["question"] for answer in document["answers"]][:2] == ["Did bias grow?", "Who is fading?"]
     only = json.loads(
         loopsim_here("report", "--json", "--metric", "recall", *in_runs(directory.parent)).stdout
     )

@@ -14,7 +14,7 @@ def estimate(
         "n": 20,
         "low": None if value is None else value - 0.1,
         "high": None if value is None else value + 0.1,
-        "is_bias": False,
+        "is_bias": group.endswith("gap"),
         "reason": "nobody was seen" if value is None else None,
         "section": "clip",
         "baseline": 0,

@@ -1,18 +1,24 @@
 """The drift report: a table and a sentence a section."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from loopsim.core.text import printable
+from loopsim.metrics.estimate import OVERALL
+from loopsim.report.answers import Answer, Moved, answers, moved_rows
+from loopsim.report.headlines import SECTIONS, Pair, headlines, is_headline
 from loopsim.report.summary import DriftRow, Summary
 from loopsim.report.terminal.interventions import print_interventions
 from loopsim.report.terminal.screen import Screen, marked
 from loopsim.store.rows import MeasuredRow
 
-Pair = tuple[str, str]  # metric, group
+__all__ = ["COLOURS", "is_headline", "print_answers", "print_report", "sparkline"]
+
 BLOCKS = "▁▂▃▄▅▆▇█"
+MOST = 20  # rows that are shown without being asked for
 SPARKLINE = 8  # generations that fit beside the numbers: the latest ones
 COLOURS = {
     "amplified": "bold red",
@@ -21,38 +27,13 @@ COLOURS = {
     "fell": "cyan",
     "no evidence": "dim",
 }
-SECTIONS = {
-    "data": "Who is in the data",
-    "generator": "Who the generator draws",
-    "clip": "CLIP",
-    "captions": "Captions",
-    "quality": "Quality of generated pictures",
+SAYS = {
+    "worse": "bold red",
+    "better": "bold green",
+    "mixed": "bold yellow",
+    "no evidence": "",
+    "not measured": "dim",
 }
-GAPS = ("overall", "gender gap", "skin_tone gap")
-SHARES = ("gender=woman", "skin_tone=darker")
-# Without --metric these rows are shown; of a metric that is not listed, the overall value.
-HEADLINES: dict[str, tuple[str, ...]] = {
-    "dataset_share_corrected": SHARES,
-    "sample_share_corrected": SHARES,
-    "generator_share_corrected": SHARES,
-    "omission": SHARES,
-    "subordination": ("gender=woman",),
-    "recall@1": GAPS,
-    "self_similarity": GAPS[1:],
-    "person_preference.gender": GAPS,
-    "person_preference.skin_tone": GAPS,
-    "max_skew": ("gender skew", "skin_tone skew"),
-    "gender_error": GAPS,
-    "cider_d": GAPS,
-    "clip_score": GAPS,
-    "sample_sharpness": GAPS,
-    "homogenisation": GAPS,
-} | dict.fromkeys(
-    ("dataset_share", "sample_share", "generator_share", "recall@5", "ndkl",
-     "gender_error_single", "caption_both", "rouge_l", "dataset_sharpness",
-     "dataset_high_frequency", "sample_high_frequency", "sample_kid_clip",
-     "sample_density", "sample_coverage", "profession_majority_share"), ()
-)  # fmt: skip
 
 
 def sparkline(values: Sequence[float | None]) -> str:
@@ -81,8 +62,8 @@ def _digits(value: float, width: int) -> str:
 
 
 def print_report(console: Screen, summary: Summary, *, everything: bool) -> None:
-    """Print the drift report: a table and a sentence a section, from generation 0 to the last one;
-    `everything` shows every group.
+    """Print the drift report from generation 0 to the last one: the answers and the rows that tell most, or
+    `everything`: a table and a sentence a section with every group.
     """
     console.print(marked("[bold]Drift report[/bold] of run [bold]{}[/bold]", summary.run))
     if not summary.generations:
@@ -92,48 +73,80 @@ def print_report(console: Screen, summary: Summary, *, everything: bool) -> None
     against = "against the models trained on real data alone (of S_g: against S_1)"
     console.print(f"generations {first}-{last}; Δ is generation {last} {against}", style="dim")
     drifts = {(row.metric, row.group): row for row in summary.drift if row.generation == last}
-    hidden = sum(
-        _print_section(console, section, summary, drifts, everything=everything) for section in SECTIONS
-    )
-    print_interventions(console, summary.interventions)
+    if everything:
+        for section in SECTIONS:
+            _print_section(console, section, summary, drifts)
+        print_interventions(console, summary.interventions)
+    else:
+        _print_short(console, summary, drifts)
     console.print(_verdicts(list(drifts.values())))
-    if hidden:
-        console.print(
-            f"{hidden} more rows by group: loopsim report {printable(summary.run)} --metric NAME, or --json",
-            style="dim",
-        )
     console.print("~ Δ is within what training the baseline again with another seed does", style="dim")
     console.print(summary.method, style="dim")
     if summary.attribution:
         console.print(printable(summary.attribution), style="dim")
 
 
-def _print_section(
-    console: Screen, section: str, summary: Summary, drifts: Mapping[Pair, DriftRow], *, everything: bool
-) -> int:
-    """Print a section's table, what happened in it, and what is not available. Returns how many rows were
-    left out.
-    """
+def _print_short(console: Screen, summary: Summary, drifts: Mapping[Pair, DriftRow]) -> None:
+    """Print the answers, the rows that they rest on and others that tell most, and what interventions did."""
+    rows = moved_rows(summary)
+    found = answers(rows)
+    print_answers(console, found)
+    shown = _most_telling(found, rows)
+    values = {(row.metric, row.group, row.generation): row for row in summary.metrics}
+    if shown:
+        console.print(_table("The rows that tell most", shown, values, drifts, summary.generations))
+        console.print(_sizes([values[(*pair, summary.generations[-1])] for pair in shown]), style="dim")
+    now = [row for row in summary.metrics if row.generation == summary.generations[-1]]
+    wanted = set(headlines([(row.metric, row.group) for row in now]))
+    _print_reasons(console, [row for row in now if (row.metric, row.group) in wanted])
+    print_interventions(console, summary.interventions)
+    hidden = len({(row.metric, row.group) for row in summary.metrics}) - len(shown)
+    if hidden > 0:
+        run = shlex.quote(printable(summary.run))
+        console.print(
+            f"{hidden} more rows: loopsim report {run} --all, --metric NAME, or --json", style="dim"
+        )
+
+
+def print_answers(console: Screen, found: Sequence[Answer]) -> None:
+    """Print each question with its answer."""
+    for answer in found:
+        console.print(
+            marked("[bold]{}[/bold] ", answer.question) + Text(printable(answer.text), SAYS[answer.says])
+        )
+
+
+def _most_telling(found: Sequence[Answer], rows: Sequence[Moved]) -> list[Pair]:
+    """Return what the answers rest on, then the headlines whose Δ is largest by its own interval."""
+    evidence = [(row.metric, row.group) for answer in found for row in answer.evidence]
+    clear = sorted(rows, key=lambda row: -abs(row.delta) / max(row.high - row.low, 1e-12))
+    others = headlines([(row.metric, row.group) for row in clear if row.delta])
+    order = {pair: place for place, pair in enumerate(dict.fromkeys((row.metric, row.group) for row in rows))}
+    chosen = list(dict.fromkeys([*evidence, *others]))[:MOST]
+    return sorted(chosen, key=order.__getitem__)
+
+
+def _print_section(console: Screen, section: str, summary: Summary, drifts: Mapping[Pair, DriftRow]) -> None:
+    """Print a section's table, what happened in it, and what is not available."""
     last = summary.generations[-1]
     values = {(row.metric, row.group, row.generation): row for row in summary.metrics}
     first_seen = {metric: i for i, metric in enumerate(dict.fromkeys(row.metric for row in summary.metrics))}
     ordered = sorted(summary.metrics, key=lambda row: first_seen[row.metric])
     mine = list(dict.fromkeys((row.metric, row.group) for row in ordered if row.section == section))
-    shown = [pair for pair in mine if everything or is_headline(*pair)]
-    if shown:
-        console.print(_table(SECTIONS[section], shown, values, drifts, summary.generations))
-        console.print(_sentence([drifts[pair] for pair in mine if pair in drifts]))
-        now = [values[(*pair, last)] for pair in shown if (*pair, last) in values]
-        console.print(_sizes(now), style="dim")
-        for reason in dict.fromkeys(row.reason for row in now if row.reason):
-            lacking = ", ".join(f"{row.metric} {row.group}" for row in now if row.reason == reason)
-            console.print(printable(f"not available: {lacking}: {reason}"), style="dim")
-    return len(mine) - len(shown)
+    if not mine:
+        return
+    console.print(_table(SECTIONS[section], mine, values, drifts, summary.generations))
+    console.print(_sentence([drifts[pair] for pair in mine if pair in drifts]))
+    now = [values[(*pair, last)] for pair in mine if (*pair, last) in values]
+    console.print(_sizes(now), style="dim")
+    _print_reasons(console, now)
 
 
-def is_headline(metric: str, group: str) -> bool:
-    """Return whether a row is shown without being asked for."""
-    return group in HEADLINES.get(metric, ("overall",))
+def _print_reasons(console: Screen, rows: Sequence[MeasuredRow]) -> None:
+    """Print what is not available, and why."""
+    for reason in dict.fromkeys(row.reason for row in rows if row.reason):
+        lacking = ", ".join(_label(row.metric, row.group) for row in rows if row.reason == reason)
+        console.print(printable(f"not available: {lacking}: {reason}"), style="dim")
 
 
 def _table(
@@ -143,8 +156,8 @@ def _table(
     drifts: Mapping[Pair, DriftRow],
     generations: Sequence[int],
 ) -> Table:
-    """Return a table of fixed widths (80 columns in all): a line names the metric, an indented one follows
-    for each of its groups.
+    """Return a table that fits 80 columns: a line names the metric, an indented one follows for each of its
+    groups; names that are longer than their column go on below.
     """
     table = Table(
         title=title,
@@ -156,17 +169,18 @@ def _table(
         show_header=True,
     )
     drawn = min(len(generations), SPARKLINE)
-    table.add_column("", width=79 - drawn - 5 - 5 - 6 - 15 - 1 - 11 - 7, no_wrap=True, overflow="ellipsis")
+    width = 79 - drawn - 5 - 5 - 6 - 15 - 1 - 11 - 7
+    table.add_column("", min_width=width, overflow="fold")
     table.add_column(f"g{generations[0]}", justify="right", width=5, no_wrap=True)
     table.add_column(f"g{generations[-1]}", justify="right", width=5, no_wrap=True)
     table.add_column("", width=drawn, no_wrap=True)
     table.add_column("Δ", justify="right", width=6, no_wrap=True)
     table.add_column("95 %", justify="right", width=15, no_wrap=True)
     table.add_column("", width=1, no_wrap=True)
-    table.add_column("verdict", width=11, no_wrap=True, overflow="ellipsis")
+    table.add_column("verdict", width=11, no_wrap=True)
     metrics = [metric for metric, _ in pairs]
     for index, (metric, group) in enumerate(pairs):
-        alone = metrics.count(metric) == 1
+        alone = metrics.count(metric) == 1 and len(_label(metric, group)) <= width
         if not alone and metric not in metrics[:index]:
             table.add_row(printable(metric))
         rows = [values.get((metric, group, g)) for g in generations]
@@ -181,7 +195,7 @@ def _table(
                 noise,
                 moved.verdict,
             ]
-        label = metric if alone and group == "overall" else f"{metric} {group}" if alone else f"  {group}"
+        label = _label(metric, group) if alone else f"  {group}"
         numbers = (_number(series[0]), _number(series[-1]), sparkline(series[-SPARKLINE:]))
         table.add_row(
             printable(label),
@@ -192,6 +206,10 @@ def _table(
             Text(cells[3], COLOURS.get(cells[3], "")),
         )
     return table
+
+
+def _label(metric: str, group: str) -> str:
+    return metric if group == OVERALL else f"{metric} {group}"
 
 
 def _sentence(rows: Sequence[DriftRow]) -> str:

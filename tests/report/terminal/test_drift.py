@@ -16,21 +16,28 @@ def summary(*drifts: DriftRow) -> Summary:
     return Summary("my [bold]run", [0, 1, 2], rows, list(drifts), "a credit line")
 
 
+def flat(text: str) -> str:
+    """A text as one line."""
+    return " ".join(text.split())
+
+
 def drifted(group: str, verdict: str, retraining: float | None) -> DriftRow:
     return DriftRow(2, "recall@1", group, 0.2, 0.1, 0.3, 0.001, retraining, verdict)
 
 
-def test_a_report_has_tables_sentences_and_reasons() -> None:
+def test_a_report_opens_with_answers_and_shows_few_rows() -> None:
     found = summary(drifted("overall", "rose", None), drifted("gender gap", "no evidence", 0.5))
     text = printed(lambda console: print_report(console, found, everything=False))
+    assert "Did bias grow? No evidence: none of 1 measures of bias moved" in text
+    assert "Are models worse? No, better. Better: recall@1 .200 → .400 (Δ +.200 [+.100, +.300])" in flat(text)
+    assert "Who is fading? Not measured yet" in text
     overall = next(line for line in text.splitlines() if line.startswith("  overall"))
     assert overall.split() == ["overall", "0.200", "0.400", "▁▅█", "+0.200", "[+0.100,+0.300]", "rose"]
     gap = next(line for line in text.splitlines() if line.startswith("  gender gap"))
     assert "~" in gap  # within what retraining does
-    assert "→ Of 2 rows 1 rose (recall@1 overall +0.200); no evidence for the rest." in text
     assert "not available: own_metric_of_a_package_with_a_long_name" in text
     assert "nobody was seen" in text
-    assert "1 more rows by group: loopsim report my [bold]run" in text
+    assert "2 more rows: loopsim report 'my [bold]run' --all" in text
     assert "a credit line" in text
     assert "gender=woman" not in text
 
@@ -39,14 +46,28 @@ def test_a_report_is_readable_where_the_output_has_ascii_only() -> None:
     found = summary(drifted("overall", "rose", None))
     text = printed(lambda console: print_report(console, found, everything=False), "ascii")
     assert "delta is generation 2" in text
-    assert "-> Of 1 rows 1 rose" in text
-    assert "?" not in text
+    assert "recall@1 .200 -> .400 (delta +.200" in flat(text)
+    everything = printed(lambda console: print_report(console, found, everything=True), "ascii")
+    assert "-> Of 1 rows 1 rose" in everything
 
 
-def test_everything_shows_every_group() -> None:
-    text = printed(lambda console: print_report(console, summary(), everything=True))
+def test_everything_shows_every_group_and_says_what_happened() -> None:
+    found = summary(drifted("overall", "rose", None), drifted("gender gap", "no evidence", 0.5))
+    text = printed(lambda console: print_report(console, found, everything=True))
     assert "gender=woman" in text
+    assert "→ Of 2 rows 1 rose (recall@1 overall +0.200); no evidence for the rest." in text
     assert "more rows" not in text
+
+
+def test_no_name_is_cut() -> None:
+    group = "gender & skin_tone=woman & medium light"
+    rows = [estimate(g, "share_of_the_training_pictures", 0.1, group) for g in range(2)]
+    text = printed(
+        lambda console: print_report(console, Summary("run", [0, 1], rows, [], None), everything=True)
+    )
+    assert group.replace(" ", "") in "".join(line[:28] for line in text.splitlines()).replace(" ", "")
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_nothing_measured_is_said() -> None:

@@ -1,0 +1,232 @@
+"""The ten-second answer: what people ask first of a run, in one or two plain sentences each.
+
+Nothing is said that the rows do not hold: a verdict is the report's own, after its correction over all rows;
+where there is none, that is "no evidence", with the interval that says how much was not seen.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, final
+
+from loopsim.metrics.estimate import OVERALL
+from loopsim.report.plain_words import (
+    ARTEFACTS,
+    group_in_words,
+    interval,
+    number,
+    row_in_words,
+    signed,
+    words_of,
+)
+from loopsim.report.summary import DriftRow, Summary
+
+Says = Literal["worse", "better", "mixed", "no evidence", "not measured"]
+NO_EVIDENCE: Final = "no evidence"
+# Sets of shares in the order in which they answer who is fading: the data before the draws, corrected first.
+SHARES: Final = ("dataset_share_corrected", "dataset_share", "sample_share_corrected", "sample_share")
+MODELS: Final = ("recall@1", "cider_d", "gender_error")
+PICTURES: Final = ("sample_fd_clip", "sample_recall", "clip_score", "stated_fidelity")
+
+
+@final
+@dataclass(frozen=True)
+class Moved:
+    """How far one row has moved: its first and last values, Δ with its interval, and the verdict; `unsure`:
+    it asks a model that was trained once, so that what retraining alone does is not known.
+    """
+
+    metric: str
+    group: str
+    first: float
+    last: float
+    delta: float
+    low: float
+    high: float
+    verdict: str
+    is_bias: bool
+    section: str
+    unsure: bool = False
+
+    @property
+    def told(self) -> str:
+        """The row with its numbers, in words."""
+        return (
+            f"{row_in_words(self.metric, self.group)} {number(self.first)} → {number(self.last)} "
+            f"(Δ {signed(self.delta)} {interval(self.low, self.high)})"
+        )
+
+    @property
+    def is_better(self) -> bool | None:
+        """Whether it moved the better way; None where neither way is, or it did not move."""
+        if self.verdict == NO_EVIDENCE or self.delta == 0:
+            return None
+        if self.is_bias:
+            return self.delta < 0
+        better = words_of(self.metric).better
+        return None if better is None else (self.delta > 0) == (better == "higher")
+
+
+@final
+@dataclass(frozen=True)
+class Answer:
+    """A question, what it comes to, the sentences that answer it, and the rows that they are read from."""
+
+    question: str
+    says: Says
+    text: str
+    evidence: tuple[Moved, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {**asdict(self), "evidence": [asdict(row) for row in self.evidence]}
+
+
+def moved_rows(summary: Summary, generation: int | None = None) -> list[Moved]:
+    """Return the rows that have moved, or not, since their baselines, at a generation (the last one)."""
+    if not summary.generations:
+        return []
+    at = summary.generations[-1] if generation is None else generation
+    values = {(row.metric, row.group, row.generation): row for row in summary.metrics}
+    drifts = {(row.metric, row.group): row for row in summary.drift if row.generation == at}
+    found = []
+    for (metric, group), moved in drifts.items():
+        now = values[metric, group, at]
+        before = values.get((metric, group, now.baseline))
+        if before is not None and before.value is not None and now.value is not None:
+            found.append(
+                Moved(
+                    metric, group, before.value, now.value, moved.delta, moved.low, moved.high, moved.verdict,
+                    now.is_bias, now.section, _is_unsure(moved, has_model=now.has_model),
+                )
+            )  # fmt: skip
+    return found
+
+
+def _is_unsure(moved: DriftRow, *, has_model: bool) -> bool:
+    return has_model and moved.retraining is None
+
+
+def answers(rows: Sequence[Moved]) -> list[Answer]:
+    """Return the four answers, in order: bias, groups that fade, models, pictures."""
+    by_place = {(row.metric, row.group): row for row in rows}
+    return [
+        _bias([row for row in rows if row.is_bias and not _is_artefact(row)]),
+        _fading(rows),
+        _quality("Are models worse?", "models", MODELS, by_place),
+        _quality("Are pictures worse?", "pictures", PICTURES, by_place),
+    ]
+
+
+def _is_artefact(row: Moved) -> bool:
+    return row.metric.endswith(ARTEFACTS)
+
+
+def _bias(rows: Sequence[Moved]) -> Answer:
+    question = "Did bias grow?"
+    if not rows:
+        return Answer(
+            question, "not measured", "Not measured yet: no bias has a baseline and a later value.", ()
+        )
+    grew, shrank = (_clearest(rows, verdict) for verdict in ("amplified", "mitigated"))
+    of = f"of {len(rows)} measures of bias"
+    if grew and shrank:
+        says: Says = "mixed"
+        text = f"Both: {len(grew)} {of} grew, {len(shrank)} shrank."
+    elif grew:
+        says, text = "worse", f"Yes, in {len(grew)} {of}; none shrank."
+    elif shrank:
+        says, text = "better", f"No: {len(shrank)} {of} shrank, none grew."
+    else:
+        says, text = NO_EVIDENCE, f"No evidence: none {of} moved further than its noise."
+    parts = [text]
+    parts += [f"Grew most clearly: {row.told}." for row in grew[:1]]
+    parts += [f"Shrank most clearly: {row.told}." for row in shrank[:1]]
+    shown = (*grew[:3], *shrank[:3])
+    return Answer(question, says, " ".join(parts) + _caution(shown), shown)
+
+
+def _fading(rows: Sequence[Moved]) -> Answer:
+    question = "Who is fading?"
+    for metric in SHARES:
+        shares = [row for row in rows if row.metric == metric and "=" in row.group and "&" not in row.group]
+        if shares:
+            break
+    else:
+        return Answer(
+            question, "not measured", "Not measured yet: no share of a group has a later value.", ()
+        )
+    of = words_of(shares[0].metric).name.removeprefix("share of ").removesuffix(", corrected")
+    fell, rose = (_clearest(shares, verdict) for verdict in ("fell", "rose"))
+    if fell:
+        named = "; ".join(_share(row) for row in fell[:3])
+        more = f" and {len(fell) - 3} more groups" if len(fell) > 3 else ""
+        gaining = ", ".join(group_in_words(row.group) for row in rose[:3])
+        text = f"Of {of}: {named}{more}." + (f" Growing: {gaining}." if gaining else "")
+        return Answer(question, "worse", text, (*fell[:3], *rose[:3]))
+    if rose:
+        text = f"Nobody clearly; of {of} {'; '.join(_share(row) for row in rose[:2])} grew."
+        return Answer(question, "mixed", text, tuple(rose[:2]))
+    lowest = min(shares, key=lambda row: row.delta)
+    text = f"No evidence: no group's share of {of} moved further than its noise; lowest: {_share(lowest)}."
+    return Answer(question, NO_EVIDENCE, text + _not_after_correction([lowest]), (lowest,))
+
+
+def _share(row: Moved) -> str:
+    return (
+        f"{group_in_words(row.group)} {number(row.first)} → {number(row.last)} "
+        f"(Δ {signed(row.delta)} {interval(row.low, row.high)})"
+    )
+
+
+def _quality(
+    question: str, what: str, metrics: Iterable[str], rows: Mapping[tuple[str, str], Moved]
+) -> Answer:
+    """Return how a few rows of quality have moved."""
+    asked = [rows[metric, OVERALL] for metric in metrics if (metric, OVERALL) in rows]
+    if not asked:
+        return Answer(
+            question, "not measured", f"Not measured yet: nothing about {what} has a later value.", ()
+        )
+    worse, better = ([row for row in asked if row.is_better is way] for way in (False, True))
+    still = [row for row in asked if row.is_better is None]
+    says: Says = "mixed" if worse and better else "worse" if worse else "better" if better else NO_EVIDENCE
+    heads = {"mixed": "In part", "worse": "Yes", "better": "No, better", NO_EVIDENCE: "No evidence"}
+    parts = [
+        f"{word}: " + "; ".join(row.told for row in some)
+        for word, some in (("worse", worse), ("better", better))
+        if some
+    ]
+    if still:
+        parts.append(
+            "within noise: " + "; ".join(row.told for row in still[: 3 - len(worse) - len(better) or 1])
+        )
+    return Answer(
+        question,
+        says,
+        f"{heads[says]}. {'. '.join(map(_capital, parts))}." + _not_after_correction(still) + _caution(asked),
+        tuple(asked),
+    )
+
+
+def _not_after_correction(rows: Sequence[Moved]) -> str:
+    """Say so where an interval leaves out zero by itself, and yet there is no verdict."""
+    beyond = [row for row in rows if row.verdict == NO_EVIDENCE and (row.low > 0 or row.high < 0)]
+    if not beyond:
+        return ""
+    return " (An interval that leaves out 0 by itself does not survive the correction for all rows.)"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _clearest(rows: Sequence[Moved], verdict: str) -> list[Moved]:
+    """Return the rows of a verdict, those whose interval is furthest from zero in its own widths first."""
+    mine = [row for row in rows if row.verdict == verdict]
+    return sorted(mine, key=lambda row: -abs(row.delta) / max(row.high - row.low, 1e-12))
+
+
+def _caution(rows: Sequence[Moved]) -> str:
+    if any(row.unsure for row in rows):
+        return " (Retraining noise unknown: each model was trained once.)"
+    return ""

@@ -1,0 +1,59 @@
+"""Which rows a report shows without being asked for, and the sections that they stand in."""
+
+from collections.abc import Collection
+from typing import Final
+
+Pair = tuple[str, str]  # metric, group
+
+SECTIONS: Final = {
+    "data": "Who is in the data",
+    "generator": "Who the generator draws",
+    "clip": "CLIP",
+    "captions": "Captions",
+    "quality": "Quality of generated pictures",
+}
+GAPS: Final = ("overall", "gender gap", "skin_tone gap")
+SHARES: Final = ("gender=woman", "skin_tone=darker")
+# Without --metric these rows are shown; of a metric that is not listed, the overall value.
+HEADLINES: Final[dict[str, tuple[str, ...]]] = {
+    "dataset_share_corrected": SHARES,
+    "sample_share_corrected": SHARES,
+    "generator_share_corrected": SHARES,
+    "omission": SHARES,
+    "subordination": ("gender=woman",),
+    "recall@1": GAPS,
+    "self_similarity": GAPS[1:],
+    "person_preference.gender": GAPS,
+    "person_preference.skin_tone": GAPS,
+    "max_skew": ("gender skew", "skin_tone skew"),
+    "gender_error": GAPS,
+    "cider_d": GAPS,
+    "clip_score": GAPS,
+    "sample_sharpness": GAPS,
+    "homogenisation": GAPS,
+} | dict.fromkeys(
+    ("dataset_share", "sample_share", "generator_share", "recall@5", "ndkl",
+     "gender_error_single", "caption_both", "rouge_l", "dataset_sharpness",
+     "dataset_high_frequency", "sample_high_frequency", "sample_kid_clip",
+     "sample_density", "sample_coverage", "profession_majority_share"), ()
+)  # fmt: skip
+
+
+def headlines(pairs: Collection[Pair]) -> list[Pair]:
+    """Return which of a report's rows, (metric, group) each, are shown without being asked for: of shares
+    those that are corrected, or the raw ones where nothing was corrected.
+    """
+    metrics = {metric for metric, _ in pairs}
+
+    def groups(metric: str) -> tuple[str, ...]:
+        corrected = f"{metric}_corrected"
+        if corrected in HEADLINES and corrected not in metrics:
+            return HEADLINES[corrected]
+        return HEADLINES.get(metric, ("overall",))
+
+    return [(metric, group) for metric, group in pairs if group in groups(metric)]
+
+
+def is_headline(metric: str, group: str) -> bool:
+    """Return whether a row is shown without being asked for, among rows of shares that are corrected."""
+    return group in HEADLINES.get(metric, ("overall",))

@@ -1,0 +1,108 @@
+"""The ten-second answer says what the rows hold, in words, and no more."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loopsim.report.answers import Moved, answers
+from loopsim.report.plain_words import group_in_words, number, row_in_words, signed, words_of
+
+
+def moved(metric: str, group: str, delta: float, verdict: str = "no evidence", **more: object) -> Moved:
+    """A row that moved by `delta` from .5, with an interval of ± .02."""
+    fields: dict = {"is_bias": "gap" in group, "section": "clip"}
+    return Moved(
+        metric, group, 0.5, 0.5 + delta, delta, delta - 0.02, delta + 0.02, verdict, **(fields | more)
+    )
+
+
+def test_bias_that_grew_is_named_with_its_clearest_row() -> None:
+    rows = [
+        moved("recall@1", "gender gap", 0.05, "amplified"),
+        moved("gender_error", "skin_tone gap", 0.2, "amplified"),
+        moved("sample_sharpness", "gender gap", 0.9, "amplified"),  # an artefact, no bias between people
+        moved("cider_d", "gender gap", 0.0),
+    ]
+    bias = answers(rows)[0]
+    assert bias.says == "worse"
+    assert bias.text == (
+        "Yes, in 2 of 3 measures of bias; none shrank. Grew most clearly: wrong gender in captions: gap "
+        "between skin tones .500 → .700 (Δ +.200 [+.180, +.220])."
+    )
+    both = answers([*rows, moved("ieat", "overall", -0.1, "mitigated", is_bias=True)])[0]
+    assert both.says == "mixed"
+    assert "2 of 4 measures of bias grew, 1 shrank" in both.text
+
+
+def test_a_group_that_fades_is_named_and_who_grows() -> None:
+    rows = [
+        moved("dataset_share_corrected", "skin_tone=darker", -0.045, "fell"),
+        moved("dataset_share_corrected", "skin_tone=lighter", 0.045, "rose"),
+        moved("dataset_share_corrected", "gender=woman & skin_tone=darker", -0.3, "fell"),
+        moved("sample_share", "gender=woman", -0.4, "fell"),
+    ]
+    fading = answers(rows)[1]
+    assert fading.says == "worse"
+    assert fading.text == (
+        "Of the training pictures: darker skin .500 → .455 (Δ -.045 [-.065, -.025]). Growing: lighter skin."
+    )
+
+
+def test_without_a_verdict_nothing_is_claimed_and_what_nearly_was_is_explained() -> None:
+    rows = [moved("dataset_share", "gender=woman", -0.03), moved("recall@1", "overall", -0.001)]
+    bias, fading, models, pictures = answers(rows)
+    assert bias.says == pictures.says == "not measured"
+    assert fading.says == models.says == "no evidence"
+    assert "does not survive the correction" in fading.text
+    assert "correction" not in models.text
+
+
+def test_a_model_that_was_trained_once_is_said() -> None:
+    models = answers([moved("recall@1", "overall", -0.2, "fell", unsure=True)])[2]
+    assert models.says == "worse"
+    assert models.text.startswith("Yes. Worse: recall@1 .500 → .300")
+    assert "Retraining noise unknown" in models.text
+
+
+@pytest.mark.parametrize(
+    ("metric", "delta", "verdict", "says"),
+    [
+        ("sample_fd_clip", 0.1, "rose", "worse"),
+        ("sample_fd_clip", -0.1, "fell", "better"),
+        ("sample_recall", -0.1, "fell", "worse"),
+        ("sample_recall", -0.1, "no evidence", "no evidence"),
+    ],
+)
+def test_which_way_is_better_is_the_metrics_own(metric: str, delta: float, verdict: str, says: str) -> None:
+    assert answers([moved(metric, "overall", delta, verdict)])[3].says == says
+
+
+@given(
+    st.lists(
+        st.builds(
+            moved,
+            st.sampled_from(["recall@1", "cider_d", "dataset_share", "sample_recall", "own"]),
+            st.sampled_from(["overall", "gender gap", "gender=woman", "race=Black & gender=man"]),
+            st.floats(-1, 1),
+            st.sampled_from(["amplified", "mitigated", "rose", "fell", "no evidence"]),
+        )
+    )
+)
+def test_any_rows_have_four_answers_that_rest_on_them(rows: list[Moved]) -> None:
+    found = answers(rows)
+    assert len(found) == 4
+    for answer in found:
+        assert set(answer.evidence) <= set(rows)
+        assert "  " not in answer.text
+        assert answer.text.rstrip(")").endswith(".")
+
+
+def test_words() -> None:
+    assert group_in_words("gender=woman & skin_tone=darker") == "women & darker skin"
+    assert group_in_words("race=Black") == "race Black"
+    assert row_in_words("recall@1", "skin_tone gap") == "recall@1: gap between skin tones"
+    assert words_of("a_packages.own_metric").name == "a packages: own metric"
+    assert [number(v) for v in (0.0712, -0.5, 12.345, 1234.5, 0.0, -0.0001)] == [
+        ".071", "-.500", "12.3", "1,234", "0", "0",
+    ]  # fmt: skip
+    assert signed(0.0712) == "+.071"
