@@ -58,8 +58,8 @@ def test_every_chart_is_drawn_and_nobody_is_asked(page: Path, width: int, dark: 
         assert window.page.locator(".chart").count() == len(charts)
         assert window.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         beyond = window.page.evaluate(
-            "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth"
-            " + 1 && !e.closest('.scroll, pre, svg')).map(e => e.outerHTML.slice(0, 80))"
+            "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right >"
+            " innerWidth + 1 && !e.closest('.scroll, pre, svg')).map(e => e.outerHTML.slice(0, 80))"
         )
         assert beyond == []
         found = Axe().run(window.page)
