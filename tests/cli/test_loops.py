@@ -1,6 +1,7 @@
 """`start` and `resume` as their users meet them: messages, exit codes, signals."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -87,3 +88,20 @@ def test_the_command_line_tells_of_a_full_disk(tmp_path: Path) -> None:
     assert full.returncode == 7
     assert "the disk is full; make room, then `loopsim resume full`" in full.stderr
     assert "Traceback" not in full.stderr
+
+
+def test_a_finished_loop_leaves_its_page(finished_run, tmp_path: Path) -> None:
+    """A `resume` of what is done prints the report again, and writes the page again."""
+    directory = tmp_path / "run"
+    shutil.copytree(finished_run[0], directory)
+    (directory / "report.html").symlink_to(tmp_path / "elsewhere")
+    done = loopsim_here("resume", "run", *in_runs(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert f"The page: {directory / 'report.html'}" in done.stdout
+    page = directory / "report.html"
+    assert not page.is_symlink()
+    assert not (tmp_path / "elsewhere").exists()
+    assert "Did bias grow?" in page.read_text()
+    checked = loopsim_here("verify", "run", *in_runs(tmp_path))
+    assert checked.returncode == 0, checked.stderr
+    assert finished_run[1] in checked.stdout
