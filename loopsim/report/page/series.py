@@ -123,13 +123,13 @@ def series_of(runs: Sequence[RunContents]) -> list[Series]:
         for key in dict.fromkeys(key for setting in settings for key in setting)
         if key not in _NO_SETTING and len({repr(setting.get(key)) for setting in settings}) > 1
     ]
-    found: dict[tuple[str, ...], list[RunContents]] = {}
+    found: dict[str, list[RunContents]] = {}
     for run, setting in zip(runs, settings, strict=True):
-        found.setdefault(tuple(repr(setting.get(key)) for key in differing), []).append(run)
+        told = ", ".join(_in_words(key, setting.get(key)) for key in differing)
+        found.setdefault(told, []).append(run)
     series = []
-    for same in found.values():
-        setting = settings[list(runs).index(same[0])]
-        told = ", ".join(f"{key} = {_value(setting.get(key))}" for key in differing)
+    for told, all_same in found.items():
+        same = _longest(all_same)
         if len(same) > 1 and len({run.config.seed for run in same}) == len(same):
             series.append(Series(told or f"{len(same)} seeds", same))
         else:
@@ -141,8 +141,24 @@ def series_of(runs: Sequence[RunContents]) -> list[Series]:
     ]
 
 
-def _value(value: Any) -> str:
-    return "none" if value is None else as_toml(value)
+def _longest(runs: Sequence[RunContents]) -> list[RunContents]:
+    """Return runs of one setting without those whose seed a longer one has, too: the trunk of its forks."""
+    lengths = {run.config.seed: 0 for run in runs}
+    for run in runs:
+        lengths[run.config.seed] = max(lengths[run.config.seed], len(run.summary.generations))
+    return [run for run in runs if len(run.summary.generations) == lengths[run.config.seed]]
+
+
+def _in_words(key: str, value: Any) -> str:
+    if key != "interventions":
+        return f"{key} = {'none' if value is None else as_toml(value)}"
+    return " and ".join(map(_intervention, value or ())) or "no intervention"
+
+
+def _intervention(entry: Mapping[str, Any]) -> str:
+    given = ", ".join(f"{name} = {as_toml(value)}" for name, value in entry.items() if name != "kind")
+    kind = str(entry["kind"]).replace("_", " ")
+    return f"{kind} ({given})" if given else kind
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
