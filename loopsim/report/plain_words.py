@@ -146,8 +146,10 @@ def row_in_words(metric: str, group: str) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number with three digits that count, as papers write them: .071, 12.3, 1,234."""
+    """Return a number with three digits that count, as papers write them: .071, 12.3, 1,234, .0002."""
     size = abs(value)
+    if 0 < size < 0.0005:
+        return re.sub(r"^(-?)0\.", r"\1.", f"{value:.1g}")
     decimals = 3 if size < 1 else 2 if size < 10 else 1 if size < 100 else 0
     text = f"{value:,.{decimals}f}"
     text = "0" if not text.strip("-0.,") else text

@@ -102,7 +102,7 @@ def test_words() -> None:
     assert group_in_words("race=Black") == "race Black"
     assert row_in_words("recall@1", "skin_tone gap") == "recall@1: gap between skin tones"
     assert words_of("a_packages.own_metric").name == "a packages: own metric"
-    assert [number(v) for v in (0.0712, -0.5, 12.345, 1234.5, 0.0, -0.0001)] == [
-        ".071", "-.500", "12.3", "1,234", "0", "0",
+    assert [number(v) for v in (0.0712, -0.5, 12.345, 1234.5, 0.0, -0.0001, 2.4e-7)] == [
+        ".071", "-.500", "12.3", "1,234", "0", "-.0001", "2e-07",
     ]  # fmt: skip
     assert signed(0.0712) == "+.071"

@@ -57,7 +57,9 @@ def _signed(value: float) -> str:
 
 
 def _digits(value: float, width: int) -> str:
-    """Return a number with as many decimals as fit: 0.123, 12.34, 123.4."""
+    """Return a number with as many decimals as fit: 0.123, 12.34, 123.4, 3e-04."""
+    if 0 < value < 0.0005:
+        return f"{value:.0e}"
     return f"{value:.3f}"[:width].rstrip(".")
 
 

@@ -86,3 +86,12 @@ def test_a_sparkline_has_a_block_a_generation(values: list[float | None], blocks
 def test_of_a_packages_metric_the_overall_value_is_a_headline() -> None:
     assert is_headline("own_metric", "overall")
     assert not is_headline("own_metric", "gender gap")
+
+
+def test_a_small_delta_with_a_verdict_is_no_zero() -> None:
+    rows = [estimate(g, "recall@1", 0.2 + 0.0003 * g) for g in range(2)]
+    moved = DriftRow(1, "recall@1", "overall", 0.0003, 0.0001, 0.0005, 0.001, None, "rose")
+    text = printed(lambda c: print_report(c, Summary("run", [0, 1], rows, [moved], None), everything=False))
+    row = next(line for line in text.splitlines() if line.startswith("recall@1"))
+    assert "+3e-04" in row
+    assert "+0.000" not in row
