@@ -110,15 +110,16 @@ def answers(rows: Sequence[Moved]) -> list[Answer]:
     """Return the four answers, in order: bias, groups that fade, models, pictures."""
     by_place = {(row.metric, row.group): row for row in rows}
     return [
-        _bias([row for row in rows if row.is_bias and not _is_artefact(row)]),
+        _bias([row for row in rows if is_social_bias(row.metric, is_bias=row.is_bias)]),
         _fading(rows),
         _quality("Are models worse?", "models", MODELS, by_place),
         _quality("Are pictures worse?", "pictures", PICTURES, by_place),
     ]
 
 
-def _is_artefact(row: Moved) -> bool:
-    return row.metric.endswith(ARTEFACTS)
+def is_social_bias(metric: str, *, is_bias: bool) -> bool:
+    """Return whether a row is a bias between people, not a difference in an artefact of pictures."""
+    return is_bias and not metric.endswith(ARTEFACTS)
 
 
 def _bias(rows: Sequence[Moved]) -> Answer:
@@ -159,7 +160,8 @@ def _fading(rows: Sequence[Moved]) -> Answer:
     fell, rose = (_clearest(shares, verdict) for verdict in ("fell", "rose"))
     if fell:
         named = "; ".join(_share(row) for row in fell[:3])
-        more = f" and {len(fell) - 3} more groups" if len(fell) > 3 else ""
+        others = len(fell) - 3
+        more = f" and {others} more group{'s' if others > 1 else ''}" if others > 0 else ""
         gaining = ", ".join(group_in_words(row.group) for row in rose[:3])
         text = f"Of {of}: {named}{more}." + (f" Growing: {gaining}." if gaining else "")
         return Answer(question, "worse", text, (*fell[:3], *rose[:3]))
@@ -221,9 +223,17 @@ def _capital(text: str) -> str:
 
 
 def _clearest(rows: Sequence[Moved], verdict: str) -> list[Moved]:
-    """Return the rows of a verdict, those whose interval is furthest from zero in its own widths first."""
+    """Return the rows of a verdict, those whose Δ is largest by their own interval first; what says the same
+    less plainly (KL, total variation) last.
+    """
     mine = [row for row in rows if row.verdict == verdict]
-    return sorted(mine, key=lambda row: -abs(row.delta) / max(row.high - row.low, 1e-12))
+    return sorted(
+        mine,
+        key=lambda row: (
+            row.group.endswith((" kl", " tv")),
+            -abs(row.delta) / max(row.high - row.low, 1e-12),
+        ),
+    )
 
 
 def _caution(rows: Sequence[Moved]) -> str:

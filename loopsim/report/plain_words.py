@@ -103,7 +103,12 @@ METRICS: Final[dict[str, Words]] = {
 ARTEFACTS: Final = ("sharpness", "high_frequency")
 _VALUES: Final = {"woman": "women", "man": "men", "lighter": "lighter skin", "darker": "darker skin"}
 _ATTRIBUTES: Final = {"skin_tone": "skin tone", "skin_type": "skin type"}
-_KINDS: Final = {"gap": "gap between", "skew": "skew of", "tv": "distance from equal shares of"}
+_KINDS: Final = {
+    "gap": "gap between",
+    "skew": "skew of",
+    "tv": "distance from equal shares of",
+    "kl": "divergence from equal shares of",
+}
 
 
 def words_of(metric: str) -> Words:

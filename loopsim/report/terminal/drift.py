@@ -8,7 +8,7 @@ from rich.text import Text
 
 from loopsim.core.text import printable
 from loopsim.metrics.estimate import OVERALL
-from loopsim.report.answers import Answer, Moved, answers, moved_rows
+from loopsim.report.answers import Answer, Moved, answers, is_social_bias, moved_rows
 from loopsim.report.headlines import SECTIONS, Pair, headlines, is_headline
 from loopsim.report.summary import DriftRow, Summary
 from loopsim.report.terminal.interventions import print_interventions
@@ -239,8 +239,19 @@ def _sizes(rows: Sequence[MeasuredRow]) -> str:
 
 
 def _verdicts(rows: Sequence[DriftRow]) -> Text:
-    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in COLOURS}
-    text = Text(f"Of all {len(rows)} rows: ")
-    for index, (verdict, count) in enumerate(counts.items()):
-        text.append(", " if index else "").append(f"{count} {verdict}", COLOURS[verdict])
-    return text
+    """Return how many rows say what, biases apart from all else."""
+    text = Text()
+    biases = [row for row in rows if is_social_bias(row.metric, is_bias=row.is_bias)]
+    others = [row for row in rows if row not in biases]
+    for name, some, verdicts in (
+        ("measures of bias", biases, ("amplified", "mitigated")),
+        ("other rows", others, ("rose", "fell", "amplified", "mitigated")),
+    ):
+        text.append("; of " if text else "Of ").append(f"{len(some)} {name} ")
+        counts = {verdict: sum(row.verdict == verdict for row in some) for verdict in verdicts}
+        told = {v: n for v, n in counts.items() if n or v in verdicts[:2]}
+        for index, (verdict, count) in enumerate(told.items()):
+            text.append(", " if index else "").append(
+                f"{count} {verdict}", COLOURS[verdict] if count else "dim"
+            )
+    return text.append("; for the rest no evidence", COLOURS["no evidence"])
