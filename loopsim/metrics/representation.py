@@ -20,6 +20,8 @@ from loopsim.metrics.estimate import (
     wilson_interval,
 )
 
+MOST_AMPLIFIED = 10  # times an error in observed shares, by the correction
+
 
 def corrected_shares(observed: np.ndarray, confusion: np.ndarray) -> np.ndarray:
     """Return p with observed = C·p, put onto the simplex, for observed shares [..., k] and C[observed, true]
@@ -34,6 +36,20 @@ def corrected_shares(observed: np.ndarray, confusion: np.ndarray) -> np.ndarray:
     support = (ordered > excess).sum(-1, keepdims=True)
     projected: np.ndarray = np.maximum(solved - np.take_along_axis(excess, support - 1, axis=-1), 0)
     return projected
+
+
+def cannot_tell_apart(confusion: np.ndarray) -> str | None:
+    """Return why shares cannot be corrected with C[observed, true] [k, k]; None if they can.
+
+    A group that is seen as another one more often than as itself, or an inverse that makes more than ten of
+    an error of one, gives shares that are nothing but the simplex's corners: certainty that nobody has.
+    """
+    others = confusion - np.diag(np.full(len(confusion), np.inf))
+    seen = np.diag(confusion) > others.max(0)
+    amplified = np.abs(np.linalg.pinv(confusion)).sum(0).max()
+    if seen.all() and amplified <= MOST_AMPLIFIED:
+        return None
+    return f"the classifier cannot tell these groups apart (worst row {np.diag(confusion).min():.2f})"
 
 
 def total_variation(shares: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -63,7 +79,8 @@ def representation(
     share, and their distance from a target.
 
     Raw shares have Wilson intervals; with `confusion` (of the classifier that labelled them) the shares are
-    corrected and have bootstrap ones. `weights` [b, n] need not sum to n (resampled slots may hold several
+    corrected and have bootstrap ones, or are not available where that classifier cannot tell the groups
+    apart. `weights` [b, n] need not sum to n (resampled slots may hold several
     pictures or none). `target` (default: uniform) gives positive shares; the rows are "<attribute> tv" (total
     variation) and "<attribute> kl".
     """
@@ -76,6 +93,11 @@ def representation(
                 )
             }
         )
+    if confusion is not None and (reason := cannot_tell_apart(confusion)) is not None:
+        groups = [f"{attribute}={value}" for value in values]
+        unknown = {group: not_available(n, reason) for group in groups}
+        distances = [f"{attribute} {name}" for name in ("gap", "tv", "kl")]
+        return Disaggregated(unknown | {name: not_available(n, reason, is_bias=True) for name in distances})
     member = np.stack([np.asarray(labels) == value for value in values], axis=1).astype(np.float32)
     shares = member.mean(0)
     replicates = quotient(weights @ member, weights.sum(1, keepdims=True))

@@ -16,8 +16,11 @@ GAPS: Final = ("overall", "gender gap", "skin_tone gap")
 SHARES: Final = ("gender=woman", "skin_tone=darker")
 # Without --metric these rows are shown; of a metric that is not listed, the overall value.
 HEADLINES: Final[dict[str, tuple[str, ...]]] = {
+    "dataset_share": SHARES,
     "dataset_share_corrected": SHARES,
+    "sample_share": SHARES,
     "sample_share_corrected": SHARES,
+    "generator_share": SHARES,
     "generator_share_corrected": SHARES,
     "omission": SHARES,
     "subordination": ("gender=woman",),
@@ -32,7 +35,7 @@ HEADLINES: Final[dict[str, tuple[str, ...]]] = {
     "sample_sharpness": GAPS,
     "homogenisation": GAPS,
 } | dict.fromkeys(
-    ("dataset_share", "sample_share", "generator_share", "recall@5", "ndkl",
+    ("recall@5", "ndkl",
      "gender_error_single", "caption_both", "rouge_l", "dataset_sharpness",
      "dataset_high_frequency", "sample_high_frequency", "sample_kid_clip",
      "sample_density", "sample_coverage", "profession_majority_share"), ()
@@ -40,20 +43,10 @@ HEADLINES: Final[dict[str, tuple[str, ...]]] = {
 
 
 def headlines(pairs: Collection[Pair]) -> list[Pair]:
-    """Return which of a report's rows, (metric, group) each, are shown without being asked for: of shares
-    those that are corrected, or the raw ones where nothing was corrected.
-    """
-    metrics = {metric for metric, _ in pairs}
-
-    def groups(metric: str) -> tuple[str, ...]:
-        corrected = f"{metric}_corrected"
-        if corrected in HEADLINES and corrected not in metrics:
-            return HEADLINES[corrected]
-        return HEADLINES.get(metric, ("overall",))
-
-    return [(metric, group) for metric, group in pairs if group in groups(metric)]
+    """Return which of a report's rows, (metric, group) each, are shown without being asked for."""
+    return [pair for pair in pairs if is_headline(*pair)]
 
 
 def is_headline(metric: str, group: str) -> bool:
-    """Return whether a row is shown without being asked for, among rows of shares that are corrected."""
+    """Return whether a row is shown without being asked for."""
     return group in HEADLINES.get(metric, ("overall",))
