@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import PurePath
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from loopsim.core.errors import CorruptRun
 from loopsim.core.text import printable
@@ -33,7 +33,18 @@ _one_large_at_a_time = threading.RLock()
 Image.core.set_block_size(64 * 2**20)  # type: ignore[attr-defined]
 # Sizes are checked here, before anything is decoded.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", message="Corrupt EXIF data")  # the picture is taken as it is stored
 Box = tuple[float, float, float, float]
+_TURNS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # EXIF's orientations, and what undoes each
 
 
 class BadPicture(Exception):
@@ -57,28 +68,29 @@ def decode_picture(data: bytes) -> np.ndarray:
 
 
 def examine(data: bytes, name: str, box: Box | None = None) -> tuple[int, int]:
-    """Return a picture's (width, height) after decoding it whole. Raises BadPicture: unreadable, too large,
-    not what its name says, or without the region that is meant.
+    """Return a picture's (width, height), as it is shown, after decoding it whole. Raises BadPicture:
+    unreadable, too large, not what its name says, or without the region that is meant.
     """
     with _opened(data, FORMATS) as image:
         suffix = PurePath(name).suffix.lower()
         meant = next((format_ for format_, suffixes in SUFFIXES.items() if suffix in suffixes), None)
         if meant is not None and meant != image.format and not {meant, image.format} <= {"JPEG", "MPO"}:
             raise BadPicture(f"its name says {meant}, its content is {image.format}")
-        _check_region(image.size, box)
+        size = _shown_size(image)
+        _check_region(size, box)
         with _damage_told():
             _as_rgb(image)
-        return image.size
+        return size
 
 
 def square(data: bytes, size: int, box: Box | None = None) -> np.ndarray:
-    """Return a picture (or its region) as uint8 RGB [size, size, 3]: the shorter side scaled to `size`
-    (bicubic), the middle cut out.
+    """Return a picture, or its region, in pixels of the picture as it is shown, as uint8 RGB [size, size, 3]:
+    upright as its EXIF data say, the shorter side scaled to `size` (bicubic), the middle cut out.
 
     Raises BadPicture.
     """
     with _opened(data, FORMATS) as image:
-        region = _check_region(image.size, box)
+        region = _check_region(_shown_size(image), box)
         with _damage_told():
             if image.format == "JPEG" and region is None:
                 # The decoder itself scales down by two, four or eight: much faster, as good.
@@ -148,8 +160,39 @@ def _check_region(size: tuple[int, int], box: Box | None) -> tuple[int, int, int
     return None if region is None else (left, top, right, bottom)
 
 
+def _orientation(image: Image.Image) -> int:
+    """Return how a picture is to be turned, as EXIF numbers it; 1 (not at all) where that cannot be read, and
+    for TIFF, which Pillow turns itself.
+    """
+    if image.format == "TIFF":
+        return 1
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # whatever a reader of damaged metadata trips over: the pixels may be fine
+        return 1
+    return found if isinstance(found, int) and found in _TURNS else 1
+
+
+def _shown_size(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    return (height, width) if _orientation(image) >= 5 else (width, height)
+
+
 def _as_rgb(image: Image.Image) -> Image.Image:
+    """Return a picture upright, in eight bits a channel."""
+    turn = _TURNS.get(_orientation(image))
     image.load()
+    found = _eight_bits(image)
+    return found if turn is None else found.transpose(turn)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise BadPicture("its pixels are floating-point numbers of no known range: save it with 8 or 16 bits")
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut at 255
+        deep = np.asarray(image).astype(np.int64)
+        shift = 8 if deep.size and deep.max() > 255 else 0
+        image = Image.fromarray((deep.clip(0, 65535) >> shift).astype(np.uint8))
     if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
         return image if image.mode == "RGB" else image.convert("RGB")
     # White behind what is transparent, as a browser shows it; in bands, since it takes four copies.
