@@ -16,6 +16,7 @@ from loopsim.cli.evaluate import evaluate
 from loopsim.cli.fork import fork
 from loopsim.cli.loops import resume, start
 from loopsim.cli.plan import plan
+from loopsim.cli.plot import plot
 from loopsim.cli.pretrain import pretrain
 from loopsim.cli.repair import gc, repair, verify
 from loopsim.cli.report import compare, report, runs, show
@@ -26,7 +27,7 @@ from loopsim.core.errors import LoopsimError, refused
 
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Loops": (start, resume, fork, plan),
-    "Results": (report, view, runs, show, compare, evaluate),
+    "Results": (report, view, runs, show, compare, evaluate, plot),
     "Studies": (sweep, audit, audit_text, directions, watermark, calibrate),
     "Runs on disk": (verify, repair, gc),
     "This machine": (doctor, benchmark, torture, pretrain),

@@ -212,3 +212,13 @@ def _added_holds(store: Store, generation: int, seal: Seal) -> bool:
         return added_seal(store, generation) == seal
     except CorruptRun:
         return False
+
+
+def last_seal(store: Store) -> str | None:
+    """Return the hash in the seal of the last finished generation; None if none is."""
+    sealed = {
+        row.generation: row.seal.hash
+        for row in store.scan(PhaseRow)
+        if row.phase == "commit" and row.seal is not None
+    }
+    return sealed[max(sealed)] if sealed else None

@@ -14,7 +14,8 @@ from loopsim.report.page.pictures import Sample, Strip, samples_by_group, strips
 from loopsim.report.summary import Summary, summarize
 from loopsim.runs.catalog import STATE
 from loopsim.runs.stored_config import stored_config
-from loopsim.store.rows import AttemptRow, PhaseRow
+from loopsim.store.integrity import last_seal
+from loopsim.store.rows import AttemptRow
 from loopsim.store.store import Store
 
 _SECRETS: Final = ("token", "password", "secret")
@@ -62,11 +63,6 @@ def read_contents(directory: Path, *, pictures: bool = True) -> RunContents:
     summary = summarize(directory)
     with Store(directory / STATE, readonly=True) as store:
         config = stored_config(store, directory)
-        sealed = {
-            row.generation: row.seal.hash
-            for row in store.scan(PhaseRow)
-            if row.phase == "commit" and row.seal is not None
-        }
         attempts = list(store.scan(AttemptRow))
         sampled = max((g for g in summary.generations if g > 0), default=0)
         return RunContents(
@@ -79,7 +75,7 @@ def read_contents(directory: Path, *, pictures: bool = True) -> RunContents:
             strips(store, [g for g in summary.generations if g > 0]) if pictures else [],
             samples_by_group(store, config, sampled) if pictures and sampled else {},
             sampled,
-            sealed[max(sealed)] if sealed else None,
+            last_seal(store),
             config.generations,
             attempts[-1].machine if attempts else {"python": sys.version.split()[0]},
         )
