@@ -23,8 +23,10 @@ myst_heading_anchors = 4
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True, "exclude-members": "model_config"}
 python_use_unqualified_type_names = True
+
+smartquotes = False  # `--set` keeps its dashes
 
 html_theme = "furo"
 html_title = "loopsim"

@@ -16,6 +16,7 @@ from sphinx.application import Sphinx
 from typer.cli import get_docs_for_click
 
 import loopsim.metrics
+from loopsim.cli.main import COMMANDS
 from loopsim.cli.main import app as cli
 from loopsim.evaluation.measure import MEASURES, Measure, Section
 from loopsim.report.plain_words import METRICS
@@ -61,24 +62,36 @@ def metric_modules() -> str:
 
 
 def public_names() -> str:
-    """Return the reference of the names that `import loopsim` gives."""
-    found = []
-    for name in loopsim.__all__:
+    """Return the reference of the names that `import loopsim` gives: what starts and reads runs, then what
+    own parts are made of; functions first.
+    """
+    parts: dict[str, list[str]] = {"Loops and runs": [], "Parts of your own": []}
+    for name in sorted(loopsim.__all__, key=lambda name: (inspect.isclass(getattr(loopsim, name)), name)):
         value = getattr(loopsim, name)
-        kind = "autoclass" if inspect.isclass(value) else "autofunction"
-        kind = "autoexception" if kind == "autoclass" and issubclass(value, Exception) else kind
-        kind = kind if inspect.isclass(value) or inspect.isfunction(value) else "autodata"
-        found.append(f"```{{eval-rst}}\n.. {kind}:: loopsim.{name}\n```\n")
-    return "\n".join(found)
+        kind = "autofunction" if inspect.isfunction(value) else "autoclass"
+        if kind == "autoclass" and not inspect.isclass(value):
+            kind = "autodata"
+        elif kind == "autoclass" and issubclass(value, Exception):
+            kind = "autoexception"
+        home = getattr(value, "__module__", "")
+        is_part = home.startswith(("loopsim.data", "loopsim.evaluation", "loopsim.interventions"))
+        title = "Parts of your own" if is_part or kind == "autodata" else "Loops and runs"
+        parts[title].append(f"```{{eval-rst}}\n.. {kind}:: loopsim.{name}\n```\n")
+    return "\n".join(f"## {title}\n\n" + "\n".join(found) for title, found in parts.items())
 
 
 def commands() -> str:
-    """Return the reference of every command, as typer tells it."""
+    """Return the commands by what they are for, then the reference of each, as typer tells it."""
+    rows = [
+        (title, f"[`{name}`](#loopsim-{name})", (inspect.getdoc(body) or "").split("\n")[0])
+        for title, group in COMMANDS.items()
+        for body in group
+        for name in (body.__name__.replace("_", "-"),)
+    ]
     command = typer.main.get_command(cli)
     context = command.make_context("loopsim", [], resilient_parsing=True)
     text = get_docs_for_click(obj=command, ctx=context, indent=0, name="loopsim")
-    first = text.index("\n## ")  # the list of commands before it is the page's own contents
-    return text[first:]
+    return table(("", "command", "what it does"), rows) + "\n" + text[text.index("\n## ") :]
 
 
 def from_docstrings(module: str) -> str:

@@ -66,7 +66,7 @@ def test_the_commands_of_the_first_page_run_as_they_stand(tmp_path: Path) -> Non
         text=True,
         cwd=place,
         env=os.environ | {"PATH": f"{command.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
-        timeout=1200,
+        timeout=3000,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Did bias grow?" in done.stdout
