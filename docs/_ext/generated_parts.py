@@ -18,6 +18,7 @@ from typer.cli import get_docs_for_click
 import loopsim.metrics
 from loopsim.cli.main import COMMANDS
 from loopsim.cli.main import app as cli
+from loopsim.core.gendered_words import FEMININE, MASCULINE
 from loopsim.evaluation.measure import MEASURES, Measure, Section
 from loopsim.report.plain_words import METRICS
 
@@ -106,8 +107,15 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
+def gendered_words() -> str:
+    """Return the lists of words that make a caption a man's or a woman's."""
+    lists = {"Masculine words": MASCULINE, "Feminine words": FEMININE}
+    return "\n\n".join(f"**{title}**: {', '.join(sorted(words))}." for title, words in lists.items())
+
+
 PARTS: dict[str, Callable[[], str]] = {
-    part.__name__: part for part in (metrics_in_words, measures, metric_modules, public_names, commands)
+    part.__name__: part
+    for part in (metrics_in_words, measures, metric_modules, public_names, commands, gendered_words)
 }
 
 
