@@ -34,7 +34,7 @@ Thing = Literal[
 class OpenMojiConfig(Section):
     """The joint distribution of the pocket world.
 
-    `professions` maps each to P(woman | profession): US shares of BLS 2015/16 where METRICS.md lists them,
+    `professions` maps each to P(woman | profession): US shares of BLS 2015/16 where `US_WOMEN` lists them,
     WinoBias's table (BLS 2017) for farmer, guard, cook and construction worker, and round estimates for
     pilot, astronaut, judge, singer and artist. `skin_types` are weights: counts of COCO's instances (Zhao et
     al. 2021). `objects` lean to a gender: P(object | woman) is proportional to the number, P(object | man) to

@@ -1,4 +1,4 @@
-"""Gendered words, and what they say of a caption (METRICS.md §1)."""
+"""Gendered words, and what they say of a caption (docs/metrics.md)."""
 
 import re
 
@@ -17,7 +17,7 @@ FEMININE = frozenset(
 def caption_gender(
     caption: str, masculine: frozenset[str] = MASCULINE, feminine: frozenset[str] = FEMININE
 ) -> str:
-    """Return "man", "woman", "both" or "neutral": which list's words the caption has (METRICS.md §1)."""
+    """Return "man", "woman", "both" or "neutral": which list's words the caption has."""
     words = set(re.findall(r"[a-z]+", caption.lower()))
     man, woman = bool(words & masculine), bool(words & feminine)
     return "both" if man and woman else "man" if man else "woman" if woman else "neutral"

@@ -52,7 +52,7 @@ class Record:
     name: str = ""
 
 
-# P(woman | profession), % of employed: US Bureau of Labor Statistics 2015/16 (METRICS.md §5), for the neutral
+# P(woman | profession), % of employed: US Bureau of Labor Statistics 2015/16, for the neutral
 # prompts of real corpora.
 US_WOMEN = {
     "mechanic": 0.018, "carpenter": 0.021, "firefighter": 0.035, "machinist": 0.067, "engineer": 0.107,
@@ -112,7 +112,7 @@ class Corpus(ABC):
 
     def oracle(self, prompt: str, shift: float, rng: np.random.Generator) -> np.ndarray:
         """Return a fresh real picture, as `image` does, that a prompt could be the caption of: the control of
-        METRICS.md §4.
+        docs/calibration.md.
 
         What the prompt leaves open is drawn from the corpus's own distribution given what it states, with
         P(woman) moved by `shift`. Raises ConfigError where nobody knows that distribution.

@@ -23,7 +23,7 @@ NOUNS = {"woman": "woman", "man": "man"}
 ADJECTIVES = {"woman": "female", "man": "male"}
 POSSESSIVES = {"woman": "her", "man": "his"}
 
-# Words of the metrics' fixed prompts (METRICS.md §1-2) and of everyday rewording, so that each is one token
+# Words of the metrics' fixed prompts (docs/metrics.md) and of everyday rewording, so that each is one token
 # of the pocket tokenizer.
 EXTRA_WORDS = (
     "a an the of and or with without in on at to from is are his her he she they their person people man "

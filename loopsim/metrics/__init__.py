@@ -1,3 +1,3 @@
-"""What loopsim measures (METRICS.md): pure functions on arrays, strings and labels. No model, no I/O, no
+"""What loopsim measures (docs/metrics.md): pure functions on arrays, strings and labels. No model, no I/O, no
 torch.
 """

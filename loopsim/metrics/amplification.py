@@ -1,4 +1,4 @@
-"""Directional bias amplification, BiasAmp→ (Wang & Russakovsky 2021; METRICS.md §2).
+"""Directional bias amplification, BiasAmp→ (Wang & Russakovsky, ICML 2021).
 
 Positive: the model's predictions tie attribute and task more closely than the truth does, in the direction
 that the training data leans. It says nothing of where the training data's lean came from, and depends on

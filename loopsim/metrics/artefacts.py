@@ -1,4 +1,4 @@
-"""Traces that generation leaves on pictures: blur and lost fine detail (METRICS.md §1, last paragraph).
+"""Traces that generation leaves on pictures: blur and lost fine detail (after Chen et al., CVPR 2024).
 
 The seed paper found blurred faces behind some of its bias changes. A bias that moves together with sharpness
 may be an artefact of generation, not of who is shown. These measures cannot tell blur from a plain subject:

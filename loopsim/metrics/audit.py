@@ -1,5 +1,5 @@
-"""The generator audit: whom a generator draws when a prompt leaves it open (AlDahoul et al. 2024; METRICS.md
-§2).
+"""The generator audit: whom a generator draws when a prompt leaves it open (AlDahoul et al. 2024,
+arXiv 2402.01002).
 
 Per prompt: group shares, the majority's share, the spread of shares. Over prompts: slope and rank correlation
 of the drawn shares against real-world ones. A slope above 1 exaggerates the stereotype, below 1 flattens it;

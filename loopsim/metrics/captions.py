@@ -1,4 +1,4 @@
-"""What captions say: of people's gender, and how well they fit references and pictures (METRICS.md §1).
+"""What captions say: of people's gender, and how well they fit references and pictures (docs/metrics.md).
 
 BLEU-4, ROUGE-L, CIDEr-D, METEOR and SPICE are pycocoevalcap's, the COCO evaluation server's own code;
 captions are lower-cased and cut at everything that is not a letter, a digit or an apostrophe (not by the Java

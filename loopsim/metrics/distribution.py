@@ -1,5 +1,5 @@
 """How near one set of pictures is to another, and how varied it is, in a frozen encoder's features
-(METRICS.md §3).
+(docs/metrics.md).
 
 Compare sets of equal size only: every one of these measures moves with the number of pictures. The encoder is
 part of the name (`fd_clip`): values in different encoders' features are not comparable, and none of them says

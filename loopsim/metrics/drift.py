@@ -1,4 +1,4 @@
-"""How far a metric has moved since the baseline, and what may be said of it (METRICS.md §4).
+"""How far a metric has moved since the baseline, and what may be said of it (docs/metrics.md).
 
 Two sources of noise count. *Items*: a paired bootstrap over evaluation items. *Retraining*: a model trained
 again on the same data with another seed gives another value; K trained baselines tell how far. A verdict

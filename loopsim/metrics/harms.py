@@ -1,5 +1,5 @@
 """Omission and subordination: whom neutral prompts leave out, and who fills the lesser roles (Shieh et al.
-2024, arXiv 2404.07475; METRICS.md §2).
+2024, arXiv 2404.07475).
 
 Ratios of 1 are parity. They are ratios of shares: with few pictures a small change of a rare group moves them
 far, which the intervals show. Counts may be fractional, as those of races by first names are; an interval for
@@ -52,7 +52,7 @@ class MedianRatio:
 
 
 def population_share(*groups: str) -> float:
-    """Return p* of a group, or of an intersection: the product of its groups' (INTERVENTIONS.md §1). Raises
+    """Return p* of a group, or of an intersection: the product of its groups' (docs/text-audit.md). Raises
     KeyError for a group of which it is not known.
     """
     return prod(POPULATION[group] for group in groups)

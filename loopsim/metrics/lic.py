@@ -1,5 +1,5 @@
-"""LIC: how much of a protected attribute leaks from captions that do not name it (Hirota et al., CVPR 2022;
-METRICS.md §1).
+"""LIC: how much of a protected attribute leaks from captions that do not name it (Hirota et al., CVPR
+2022).
 
 LIC = LIC_M - LIC_D. A classifier learns to tell the attribute from captions with their gender words masked,
 once from the model's captions (M), once from the human ones (D); each term is 100 · mean of s · 1[â = a] on a

@@ -6,7 +6,7 @@ of n times in a group's texts, y' of n' times in the unmarked group's, and α of
     δ = ln (y + α)/(n + α₀ - y - α) - ln (y' + α)/(n' + α₀ - y' - α),   z = δ / √(1/(y + α) + 1/(y' + α)).
 
 A word is marked if z is at least 1.96 after the correction for all words of all groups that are looked at:
-Benjamini and Hochberg's, as for every verdict of loopsim (METRICS.md §4). Words of one text are taken as
+Benjamini and Hochberg's, as for every verdict of loopsim (docs/metrics.md). Words of one text are taken as
 independent, which they are not: a word that one text repeats is marked sooner than one of many texts.
 """
 

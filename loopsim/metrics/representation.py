@@ -1,5 +1,5 @@
 """Who is in a set of pictures: shares of groups, raw and corrected for the classifier's known errors
-(METRICS.md §2).
+(docs/metrics.md).
 
 Labels of generated pictures are a classifier's. The correction solves p_observed = C·p with its confusion
 matrix, measured on real pictures: it undoes known confusions between groups, but not errors that only

@@ -1,4 +1,4 @@
-"""Text-to-image retrieval: recall, and who comes first for a neutral query (METRICS.md §1-2)."""
+"""Text-to-image retrieval: recall, and who comes first for a neutral query (docs/metrics.md)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ def recall_at_k(
     Features are [t, d] and [i, d]; each row is normalised by its own norm (the seed paper's reference divides
     all rows by one row's). An image that ties with the right one counts as before it if its index is smaller.
     NaN for a text whose own or whose image's features are NaN. `block` texts are compared at a time: memory
-    is O(block · i). METRICS.md §1.
+    is O(block · i).
     """
     texts = text_features / np.linalg.norm(text_features, axis=1, keepdims=True)
     images = image_features / np.linalg.norm(image_features, axis=1, keepdims=True)

@@ -1,5 +1,5 @@
 """Self-similarity, person preference and homogenisation: how an encoder sees the pictures of a group
-(METRICS.md §1-2).
+(docs/metrics.md).
 
 *Self-similarity* (Chen et al. 2024, §4) is the mean pairwise cosine within a group: high where a model tells
 the group's members apart badly. Its reference averages 10,000 draws of 22 pictures with replacement; the

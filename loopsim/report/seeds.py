@@ -1,5 +1,5 @@
 """Drift over runs that differ in their seed alone: the seed is the resampling unit and replaces items and
-retraining (METRICS.md §4).
+retraining.
 """
 
 from collections.abc import Mapping, Sequence

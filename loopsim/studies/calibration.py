@@ -1,5 +1,5 @@
 """Are the verdicts calibrated? Oracle loops, in which nothing drifts or a known shift is planted, run as
-ordinary runs (METRICS.md §4).
+ordinary runs (docs/calibration.md).
 
 The null: fresh pictures of the corpus's own process for the original captions, everything kept. Any verdict
 but "no evidence" is false. (With captions that a captioner wrote, or curation by a CLIP, even an oracle's

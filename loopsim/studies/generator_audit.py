@@ -1,5 +1,5 @@
-"""The generator audit: whom a Stable Diffusion draws when the prompt leaves it open (AlDahoul et al. 2024;
-METRICS.md §2).
+"""The generator audit: whom a Stable Diffusion draws when the prompt leaves it open (AlDahoul et al. 2024,
+arXiv 2402.01002).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -32,7 +32,7 @@ def test_omission_and_subordination() -> None:
 
 
 def slow_subordination(a: Fraction, m: Fraction, b: Fraction, n: Fraction) -> Fraction:
-    """R_sub in exact fractions, METRICS.md §2 read word by word."""
+    """R_sub in exact fractions, the paper read word by word."""
     if a == b == 0:
         return Fraction(1)
     if a < 1 or b < 1:

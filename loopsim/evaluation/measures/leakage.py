@@ -1,5 +1,5 @@
-"""LIC: how much of gender leaks from captions that do not name it, more than from the annotators' (METRICS.md
-§1).
+"""LIC: how much of gender leaks from captions that do not name it, more than from the annotators'
+(Hirota et al., CVPR 2022).
 """
 
 from collections.abc import Callable, Iterator, Sequence
