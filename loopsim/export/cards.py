@@ -55,8 +55,9 @@ def dataset_card(origin: Origin, layout: str, count: int, all_candidates: bool) 
             f"# S_{origin.generation} of the run {in_markdown(origin.run)}: synthetic pictures",
             "",
             f"**Every one of these {count} pictures is synthetic.** SD_{origin.generation - 1}, a generator "
-            f"of a simulated feedback loop, drew them ({chosen}). They show no person who exists. They carry the biases of the models that drew them: that is what the loop "
-            "is made to measure, so they are no sample of anybody's world.",
+            f"of a simulated feedback loop, drew them ({chosen}). They show no person who exists. They carry "
+            "the biases of the models that drew them: that is what the loop is made to measure, so they are "
+            "no sample of anybody's world.",
             "",
             *_made(origin),
             "## Fields",

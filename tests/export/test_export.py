@@ -4,6 +4,7 @@ at all.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from loopsim.store.artifacts import listing
 from loopsim.store.rows import CurationRow, MetricRow, PhaseRow, ReleasedRow, SampleRow
 from loopsim.store.store import Store
+from tests.helpers.checkpoints import TinyModels
 from tests.helpers.command_line import Done, in_runs, loopsim, loopsim_here
+from tests.helpers.rows import artifact_of
 
 HOSTILE = (
     "</script><img src=x onerror=alert(1)>",
@@ -229,6 +233,87 @@ def test_the_card_says_that_they_are_synthetic_and_how_they_were_made(
         assert told in card
 
 
+# Models
+
+PLAIN = """
+import diffusers, open_clip, torch, transformers
+base, place = sys.argv[1:]
+pipeline = diffusers.StableDiffusionPipeline.from_pretrained(base)
+pipeline.set_progress_bar_config(disable=True)
+def draw():
+    generator = torch.Generator().manual_seed(0)
+    return pipeline("a man", num_inference_steps=1, height=32, width=32, generator=generator,
+                    output_type="np").images[0]
+before = draw()
+pipeline.load_lora_weights(place + "/generator")
+moved = float(abs(draw() - before).max())
+model, transform = open_clip.create_model_from_pretrained(f"local-dir:{place}/clip")
+tokens = open_clip.get_tokenizer(f"local-dir:{place}/clip")(["a man"])
+words = transformers.AutoModelForCausalLM.from_pretrained(place + "/captioner")
+tokenizer = transformers.AutoTokenizer.from_pretrained(place + "/captioner")
+print(json.dumps([moved, list(model.encode_text(tokens).shape), len(tokenizer) <= words.config.vocab_size]))
+"""
+
+
+@pytest.mark.slow
+def test_plain_libraries_load_the_models(
+    clean: tuple[Path, str], tiny_models: TinyModels, tmp_path: Path
+) -> None:
+    place = tmp_path / "models"
+    done = export(clean[0], "--models", "-g", "1", "-o", str(place))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"CLIP_1, captioner_1, SD_1: {place}\n"
+    found = read(PLAIN, str(tiny_models["sd"]), str(place))
+    assert isinstance(found, list)
+    assert found[0] > 0
+    assert found[1][0] == 1
+    assert found[2]
+    assert listing(place / "clip") == listing(artifact_of(clean[0], 1, "train_clip", "clip"))
+    card = (place / "README.md").read_text()
+    assert "synthetic" in card
+    assert str(tiny_models["sd"]) not in card  # where it lies on this machine is nobody else's business
+    assert tiny_models["sd"].name in card
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "what", ["--models", "--samples folder", "--samples webdataset", "--samples datasets"]
+)
+def test_a_cards_programs_run_as_they_stand(
+    what: str, finished_run: tuple[Path, str], tmp_path: Path
+) -> None:
+    place = tmp_path / "out"
+    assert export(finished_run[0], *what.split(), "-g", "1", "-o", str(place)).returncode == 0
+    programs = re.findall(r"```python\n(.*?)```", (place / "README.md").read_text(), re.DOTALL)
+    assert len(programs) == (3 if what == "--models" else 1)
+    if what != "--models":
+        programs.append("assert sum(1 for _ in pictures) == 12")
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(programs)],
+        capture_output=True,
+        text=True,
+        cwd=place,
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(tmp_path / "cache")},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_last_generation_has_no_generator_and_damaged_weights_stay_where_they_are(
+    clean: tuple[Path, str], tmp_path: Path
+) -> None:
+    done = export(clean[0], "--models", "-g", "2", "-o", str(tmp_path / "m2"))
+    assert done.stdout == f"CLIP_2, captioner_2: {tmp_path / 'm2'}\n"
+    assert "There is no SD_2" in (tmp_path / "m2/README.md").read_text()
+    run = tmp_path / "run"
+    shutil.copytree(clean[0], run)
+    weights = artifact_of(run, 1, "train_clip", "clip") / "open_clip_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    done = export(run, "--models", "-g", "1", "-o", str(tmp_path / "m1"))
+    assert done.returncode == 8
+    assert "open_clip_model.safetensors" in done.stderr
+    assert not (tmp_path / "m1").exists()
+
+
 # Whole or not at all
 
 
@@ -263,9 +348,14 @@ def test_nothing_is_written_over_and_the_run_stays_as_it_is(
     assert (empty / "README.md").is_file()
 
 
-@pytest.mark.parametrize(
-    "what", [("--samples", "folder", "-g", "1"), ("--models", "-g", "1"), ("--metrics", "csv")]
-)
+WHAT = [
+    ("--samples", "folder", "-g", "1"),
+    ("--metrics", "csv"),
+    pytest.param(("--models", "-g", "1"), marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("what", WHAT)
 def test_a_failing_export_leaves_nothing_and_a_killed_one_nothing_half(
     what: tuple[str, ...], finished_run: tuple[Path, str], tmp_path: Path
 ) -> None:
