@@ -13,6 +13,7 @@ from loopsim.cli.benchmark import benchmark
 from loopsim.cli.directions import directions
 from loopsim.cli.doctor import doctor
 from loopsim.cli.evaluate import evaluate
+from loopsim.cli.export import export
 from loopsim.cli.fork import fork
 from loopsim.cli.loops import resume, start
 from loopsim.cli.plan import plan
@@ -27,7 +28,7 @@ from loopsim.core.errors import LoopsimError, refused
 
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Loops": (start, resume, fork, plan),
-    "Results": (report, view, runs, show, compare, evaluate, plot),
+    "Results": (report, view, runs, show, compare, evaluate, plot, export),
     "Studies": (sweep, audit, audit_text, directions, watermark, calibrate),
     "Runs on disk": (verify, repair, gc),
     "This machine": (doctor, benchmark, torture, pretrain),

@@ -1,0 +1,1 @@
+"""What a run leaves for other tools: tables, pictures and models in those tools' own formats."""
