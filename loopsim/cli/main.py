@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from loopsim.cli.doctor import doctor
 from loopsim.cli.evaluate import evaluate
 from loopsim.cli.export import export
 from loopsim.cli.fork import fork
+from loopsim.cli.init import init
 from loopsim.cli.loops import resume, start
 from loopsim.cli.plan import plan
 from loopsim.cli.plot import plot
@@ -27,7 +28,7 @@ from loopsim.cli.watermark import watermark
 from loopsim.core.errors import LoopsimError, refused
 
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Loops": (start, resume, fork, plan),
+    "Loops": (init, start, resume, fork, plan),
     "Results": (report, view, runs, show, compare, evaluate, plot, export),
     "Studies": (sweep, audit, audit_text, directions, watermark, calibrate),
     "Runs on disk": (verify, repair, gc),
@@ -36,15 +37,35 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
 # What the parser of arguments raises; typer exports only one of its kinds.
 USAGE: Any = typer.BadParameter.__bases__[0]
 
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"loopsim {version('loopsim')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     help=(
         "Does social bias grow, shrink or stay when tomorrow's models train on images that today's models "
         "made?"
     ),
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _before(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """What may stand before a command."""
+
+
 for title, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=title)(command)

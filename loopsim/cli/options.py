@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from loopsim.cli.completion import config_names, run_names
+
 if TYPE_CHECKING:
     from loopsim.config import Config
     from loopsim.core.events import Listener
@@ -27,9 +29,14 @@ RunsDir = Annotated[
     Path, typer.Option("--runs-dir", callback=_folder, help="The folder that holds the runs.")
 ]
 RunName = Annotated[
-    str | None, typer.Argument(metavar="RUN", help="A run's name or path; by default the latest one.")
+    str | None,
+    typer.Argument(
+        metavar="RUN", help="A run's name or path; by default the latest one.", autocompletion=run_names
+    ),
 ]
-ConfigName = Annotated[str, typer.Argument(help="A TOML file, or a preset: pocket, tiny.")]
+ConfigName = Annotated[
+    str, typer.Argument(help="A TOML file, or a preset: pocket, tiny.", autocompletion=config_names)
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override any value: --set finetune.num_steps=200"),

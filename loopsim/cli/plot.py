@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from loopsim.cli.completion import metric_names
 from loopsim.cli.options import RunsDir
 
 
@@ -25,7 +26,10 @@ def plot(
     ] = None,
     metric: Annotated[
         list[str] | None,
-        typer.Option(help="recall@1, or one group's: 'recall@1:gender gap'; again for more panels."),
+        typer.Option(
+            help="recall@1, or one group's: 'recall@1:gender gap'; again for more panels.",
+            autocompletion=metric_names,
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A .pdf, .svg or .png.")] = None,
     width: Annotated[Width, typer.Option(help="3.35 or 6.9 inches.")] = Width.COLUMN,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from loopsim.cli.completion import metric_names, run_names
 from loopsim.cli.options import Json, RunName, RunsDir, print_json
 
 
@@ -13,13 +14,17 @@ def report(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]…",
+            autocompletion=run_names,
             help="A run's name or path (default: the latest one). With --html several, or a folder of runs, "
             "as a sweep makes one.",
         ),
     ] = None,
     metric: Annotated[
         list[str] | None,
-        typer.Option(help="Only metrics whose names begin so, with all their groups; may be repeated."),
+        typer.Option(
+            help="Only metrics whose names begin so, with all their groups; may be repeated.",
+            autocompletion=metric_names,
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every metric and group, by section.")] = False,
     html: Annotated[
@@ -53,13 +58,20 @@ def report(
         print_report(screen(), summary, everything=everything or bool(metric))
 
 
-def runs(runs_dir: RunsDir = Path("runs")) -> None:
-    """List the runs with their state."""
+def runs(json_: Json = False, runs_dir: RunsDir = Path("runs")) -> None:
+    """List the runs with their state.
+
+    Example: loopsim runs --runs-dir elsewhere --json
+    """
     from loopsim.report.terminal.runs import print_runs
     from loopsim.report.terminal.screen import screen
     from loopsim.runs.catalog import list_runs
 
-    print_runs(screen(), list_runs(runs_dir), runs_dir)
+    found = list_runs(runs_dir)
+    if json_:
+        print_json([state.as_json() for state in found])
+    else:
+        print_runs(screen(), found, runs_dir)
 
 
 def show(
@@ -94,7 +106,9 @@ def show(
 
 
 def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN…", help="Two runs or more.")],
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN RUN…", help="Two runs or more.", autocompletion=run_names)
+    ],
     everything: Annotated[
         bool, typer.Option("--all", help="Every metric and group, not only the headlines.")
     ] = False,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from loopsim.cli.completion import run_names
 from loopsim.cli.options import RunsDir
 
 
@@ -13,6 +14,7 @@ def view(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]…",
+            autocompletion=run_names,
             help="Runs, or a folder of runs as a sweep makes one; by default the latest run.",
         ),
     ] = None,

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from loopsim.config.base import Section
 from loopsim.config.loop import Config
+from loopsim.config.shipped import shipped_configs
 from loopsim.core.errors import ConfigError
 
 S = TypeVar("S", bound=Section)
@@ -114,6 +115,8 @@ def _copied(tree: Any) -> Any:
 def _read_toml(source: str) -> dict[str, Any]:
     path = Path(source)
     if not os.path.isfile(path):
+        if source in shipped_configs():
+            raise ConfigError(f"{source}: no such config file; write it first: loopsim init {source}")
         near = difflib.get_close_matches(source, PRESETS, 1)
         hint = f"; did you mean the preset {near[0]!r}?" if near else f"; presets: {', '.join(PRESETS)}"
         raise ConfigError(f"{source}: no such config file{hint}")

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from loopsim.core.errors import ConfigError, LoopsimError, RunNotFound
 from loopsim.runs.schedule import planned_phases
@@ -34,6 +34,19 @@ class RunState:
     def finished(self) -> bool:
         """True if nothing is left to do."""
         return self.next_phase is None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a JSON object; `changed` is in seconds since 1970."""
+        return {
+            "name": self.name,
+            "path": str(self.directory),
+            "finished": self.finished,
+            "generations": max(self.finished_generations - 1, 0),
+            "planned": self.planned_generations,
+            "next": self.next_phase,
+            "samples": self.num_samples,
+            "changed": self.changed_at,
+        }
 
 
 def run_state(directory: Path) -> RunState:
