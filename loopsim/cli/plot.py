@@ -1,59 +1,71 @@
-"""`loopsim plot`: drift curves for papers."""
+"""`loopsim plot`: drift curves for a paper."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from loopsim.cli.completion import metric_names
+from loopsim.cli.completion import metric_names, run_names
 from loopsim.cli.options import RunsDir
-
-
-class Width(StrEnum):
-    """The width of a figure."""
-
-    COLUMN = "column"
-    PAGE = "page"
 
 
 def plot(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]…", help="Runs, or a folder of runs as a sweep makes one; default: the latest."
+            metavar="[RUN]…",
+            autocompletion=run_names,
+            help="Runs by name or path (default: the latest one), or a folder of runs; seeds of one setting "
+            "are one line.",
         ),
     ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            help="recall@1, or one group's: 'recall@1:gender gap'; again for more panels.",
-            autocompletion=metric_names,
+            help="A metric, or what its name begins with; may be repeated.", autocompletion=metric_names
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="A .pdf, .svg or .png.")] = None,
-    width: Annotated[Width, typer.Option(help="3.35 or 6.9 inches.")] = Width.COLUMN,
-    latex: Annotated[bool, typer.Option("--latex", help="Print the numbers as a LaTeX table.")] = False,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these groups, such as 'gender gap' or gender=woman; may be repeated."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The figure: a .pdf, .svg or .png file.")
+    ] = None,
+    width: Annotated[
+        Literal["column", "page"], typer.Option(help="85 mm, or 175 mm with three panels across.")
+    ] = "column",
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Print the same numbers as a table for LaTeX.")
+    ] = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Draw how metrics drift, with intervals, as a vector picture, or as a table for LaTeX.
+    """Draw how metrics drift over the generations, with intervals, as a figure for a paper.
 
-    Example: loopsim plot pocket --metric recall@1 --metric cider_d -o drift.pdf
+    Example: loopsim plot pocket --metric recall@1 --metric gender_error -o drift.pdf
     """
+    import sys
+
     from loopsim.core.errors import ConfigError
-    from loopsim.report.drift_plot import latex_table, rows_named, save_plot
-    from loopsim.report.page.contents import read_contents
-    from loopsim.report.page.series import series_of
+    from loopsim.report.curves import panels_of
+    from loopsim.report.forest_plot import require_plots
     from loopsim.report.terminal.screen import screen
     from loopsim.runs.catalog import find_runs
 
-    if not metric or (output is None and not latex):
-        raise ConfigError("say what and where to: --metric NAME, and -o FILE or --latex")
-    found = find_runs(runs_dir, runs or [None])
-    series = series_of([read_contents(directory, pictures=False) for directory in found])
-    pairs = rows_named(series, metric)
+    if not metric:
+        raise ConfigError("say what to draw with --metric, such as --metric recall@1; it may be repeated")
+    if output is None and not latex:
+        raise ConfigError("say where to with -o, such as -o drift.pdf, or ask for --latex")
     if output is not None:
-        save_plot(series, pairs, output, width.value)
-        screen().print(f"the plot: {output}", soft_wrap=True)
+        require_plots(output, "-o")
+    panels = panels_of(find_runs(runs_dir, runs or [None]), metric, group or ())
+    if output is not None:
+        from loopsim.report.drift_plot import save_plot
+
+        save_plot(panels, output, width)
+        told = "a panel" if len(panels) == 1 else f"{len(panels)} panels"
+        screen(stderr=latex).print(f"{told}: {output}", soft_wrap=True)
     if latex:
-        typer.echo(latex_table(series, pairs), nl=False)
+        from loopsim.report.latex import latex_table
+
+        sys.stdout.write(latex_table(panels))

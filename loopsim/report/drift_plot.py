@@ -1,159 +1,133 @@
-"""Drift as papers show it: a curve with its interval for each setting, as a vector picture or a table."""
+"""Drift curves with their intervals, as a figure for a paper: fonts embedded, a column or a page wide."""
 
-from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from loopsim.core.errors import ConfigError
 from loopsim.core.files import write_atomically
-from loopsim.core.packages import require_package
-from loopsim.metrics.estimate import OVERALL
-from loopsim.report.headlines import Pair
+from loopsim.report.curves import Curve, Panel
 from loopsim.report.page.charts import HUES
-from loopsim.report.page.series import Series
-from loopsim.report.plain_words import number, row_in_words
 
-WIDTHS: Final = {"column": 3.35, "page": 6.9}  # inches
-FORMATS: Final = ("pdf", "svg", "png")
-_MARKERS: Final = "os^DPv>X"
-_ESCAPES: Final = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "Δ": r"$\Delta$", "α": r"$\alpha$",
-}  # fmt: skip
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Width = Literal["column", "page"]
+INCHES: Final[dict[Width, float]] = {"column": 3.35, "page": 6.9}  # 85 and 175 mm, as journals ask
+_ACROSS: Final[dict[Width, int]] = {"column": 1, "page": 3}
+# The page's shapes (charts.SHAPES), as matplotlib calls them.
+_MARKERS: Final = ("o", "s", "^", "D", "X", "v", ">", "P")
+_DASHES: Final = ("-", "--", ":", "-.")
+_STYLE: Final[Any] = {  # matplotlib types every key by itself
+    "pdf.fonttype": 42,  # TrueType: text stays text, and publishers take it
+    "svg.fonttype": "path",
+    "svg.hashsalt": "loopsim",
+    "text.parse_math": False,  # a run's name may have dollars
+    "font.size": 7.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+}
 
 
-def rows_named(series: Sequence[Series], names: Sequence[str]) -> list[Pair]:
-    """Return the rows that are meant: "recall@1" is its overall value, "recall@1:gender gap" one group's.
-    Raises ConfigError, with the nearest names, for what no series has measured.
+def save_plot(panels: Sequence[Panel], path: Path, width: Width = "column", option: str = "-o") -> None:
+    """Write the figure of at least one panel; `path` was looked at by `require_plots`. The same runs give the
+    same bytes. Raises ConfigError, naming the command's option, if that cannot be.
     """
-    known = list(dict.fromkeys(pair for one in series for pair in one.points))
-    found = []
-    for name in names:
-        metric, _, group = name.partition(":")
-        pair = (metric, group or OVERALL)
-        if pair not in known:
-            metrics = [m for m, _ in known]
-            groups = [f"{m}:{g}" for m, g in known if m == metric]
-            near = groups or get_close_matches(metric, sorted(set(metrics))) or sorted(set(metrics))
-            raise ConfigError(f"--metric {name}: not measured; did you mean {', '.join(near[:6])}?")
-        found.append(pair)
-    return found
-
-
-def save_plot(
-    series: Sequence[Series], pairs: Sequence[Pair], path: Path, width: Literal["column", "page"] = "column"
-) -> None:
-    """Write the curves, a panel for each row, as the name's suffix says; fonts are embedded. Raises
-    ConfigError: another suffix, matplotlib missing, a place that cannot be written.
-    """
-    if path.suffix.removeprefix(".") not in FORMATS:
-        raise ConfigError(f"-o {path}: name a {', '.join('.' + kind for kind in FORMATS)} file")
-    require_package("matplotlib", "plots", "a plot")
     import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-    from matplotlib.ticker import MaxNLocator
-
-    columns = min(len(pairs), 1 if width == "column" else 3)
-    rows = -(-len(pairs) // columns)
-    settings: dict[Any, Any] = {
-        "font.size": 7,
-        "pdf.fonttype": 42,
-        "svg.fonttype": "path",
-        "text.parse_math": False,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-    }
-    with mpl.rc_context(settings):
-        size = (WIDTHS[width], rows * 1.75 + (0.35 if len(series) > 1 else 0))
-        figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-        for axis, pair in zip(axes.flat, pairs, strict=False):
-            for place, one in enumerate(series):
-                _curve(axis, one, pair, place)
-            axis.set_title(row_in_words(*pair), fontsize=7, wrap=True)
-            axis.set_xlabel("generation")
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        for axis in axes.flat[len(pairs) :]:
-            axis.set_visible(False)
-        if len(series) > 1:
-            handles, labels = axes.flat[0].get_legend_handles_labels()
-            figure.legend(
-                handles,
-                labels,
-                loc="outside lower center",
-                ncols=1 if width == "column" else 2,
-                frameon=False,
-            )
+    kind = path.suffix.removeprefix(".").lower()
+    undated: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
+    with mpl.rc_context():
+        mpl.rcdefaults()  # whatever the user's matplotlibrc says
+        mpl.rcParams.update(_STYLE)
+        figure = Figure(layout="constrained")
+        FigureCanvasAgg(figure)
+        _draw(figure, panels, width)
         try:
-            write_atomically(path, lambda place: figure.savefig(place, format=path.suffix[1:], dpi=300))
+            write_atomically(
+                path, lambda place: figure.savefig(place, format=kind, dpi=300, metadata=undated)
+            )
         except OSError as error:
             raise ConfigError(
-                f"-o {path}: cannot be written ({error.strerror}); name another file"
+                f"{option} {path}: cannot be written ({error.strerror}); name another file"
             ) from error
-        finally:
-            plt.close(figure)
 
 
-def _curve(axis: object, one: Series, pair: Pair, place: int) -> None:
-    from matplotlib.axes import Axes
+def _draw(figure: "Figure", panels: Sequence[Panel], width: Width) -> None:
+    across = min(_ACROSS[width], len(panels))
+    down = -(-len(panels) // across)
+    letters = int(INCHES[width] / across * 15.5)  # that fit over a panel, of this size
+    titles = [textwrap.wrap(panel.title, letters) for panel in panels]
+    labels = list(dict.fromkeys((one.label, one.number) for panel in panels for one in panel.curves))
+    legend = len(labels) if len(labels) > 1 else 0
+    height = down * (1.35 + 0.12 * max(map(len, titles))) + 0.16 * legend + 0.2
+    figure.set_size_inches(INCHES[width], height)
+    axes: Any = figure.subplots(down, across, squeeze=False)
+    for number, panel in enumerate(panels):
+        axis = axes.flat[number]
+        for curve in panel.curves:
+            _draw_curve(axis, curve)
+        _finish(axis, "\n".join(titles[number]), is_lowest=number + across >= len(panels))
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
+    if legend:
+        _add_legend(figure, labels, int(INCHES[width] * 16))
 
-    assert isinstance(axis, Axes)
-    points = one.points.get(pair, [])
-    hue, marker = HUES[place % len(HUES)], _MARKERS[place % len(_MARKERS)]
-    banded = [point for point in points if point.low is not None and point.high is not None]
-    axis.fill_between(
-        [point.generation for point in banded],
-        [point.low or 0.0 for point in banded],
-        [point.high or 0.0 for point in banded],
-        color=hue, alpha=0.18, linewidth=0,
-    )  # fmt: skip
-    axis.plot(
-        [point.generation for point in points], [point.value for point in points],
-        color=hue, marker=marker, markersize=3, linewidth=1.1, label=one.label,
-    )  # fmt: skip
+
+def _look(number: int) -> dict[str, Any]:
+    turn, place = divmod(number, len(HUES))
+    return {"color": HUES[place], "marker": _MARKERS[place], "linestyle": _DASHES[turn % len(_DASHES)]}
 
 
-def latex_table(series: Sequence[Series], pairs: Sequence[Pair]) -> str:
-    """Return the same numbers as a table for LaTeX's booktabs: a row for each measure and series, a column
-    for each generation.
-    """
-    generations = sorted({p.generation for one in series for pair in pairs for p in one.points.get(pair, [])})
-    head = " & ".join(
-        ["measure", *(["run"] if len(series) > 1 else []), *(f"$g_{{{g}}}$" for g in generations)]
-    )
-    lines = [
-        "% \\usepackage{booktabs}",
-        f"\\begin{{tabular}}{{l{'l' if len(series) > 1 else ''}{'r' * len(generations)}}}",
-        "\\toprule",
-        head + r" \\",
-        "\\midrule",
-        *_rows(series, pairs, generations),
-        "\\bottomrule",
-        "\\end{tabular}",
+def _draw_curve(axis: "Axes", curve: Curve) -> None:
+    look = _look(curve.number)
+    known = [
+        (point.generation, point.low, point.high)
+        for point in curve.points
+        if point.low is not None and point.high is not None
     ]
-    return "\n".join(lines) + "\n"
+    if known:
+        generations, low, high = zip(*known, strict=True)
+        axis.fill_between(generations, low, high, color=look["color"], alpha=0.15, linewidth=0)
+        axis.vlines(generations, low, high, color=look["color"], linewidth=0.7, alpha=0.8)
+    axis.plot(
+        [point.generation for point in curve.points],
+        [point.value for point in curve.points],
+        **look,
+        linewidth=1.1,
+        markersize=3.2,
+        markeredgewidth=0,
+    )
 
 
-def _rows(series: Sequence[Series], pairs: Sequence[Pair], generations: Sequence[int]) -> Iterator[str]:
-    for pair in pairs:
-        for one in series:
-            points = {point.generation: point for point in one.points.get(pair, [])}
-            cells = [_escaped(row_in_words(*pair))] + ([_escaped(one.label)] if len(series) > 1 else [])
-            for generation in generations:
-                point = points.get(generation)
-                if point is None:
-                    cells.append("--")
-                elif point.low is None or point.high is None:
-                    cells.append(number(point.value))
-                else:
-                    cells.append(
-                        f"{number(point.value)} {{\\scriptsize [{number(point.low)}, {number(point.high)}]}}"
-                    )
-            yield " & ".join(cells) + r" \\"
+def _finish(axis: "Axes", title: str, *, is_lowest: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_title(title, fontsize=7.5, loc="left")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axis.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    axis.ticklabel_format(axis="y", useOffset=False)
+    axis.grid(axis="y", linewidth=0.3, alpha=0.6)
+    low, high = axis.get_ylim()
+    if low < 0 < high:
+        axis.axhline(0, color="black", linewidth=0.5, zorder=0.5)  # below the curves
+    if is_lowest:
+        axis.set_xlabel("generation")
 
 
-def _escaped(text: str) -> str:
-    return "".join(_ESCAPES.get(letter, letter) for letter in text)
+def _add_legend(figure: "Figure", labels: Sequence[tuple[str, int]], letters: int) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], **_look(number), linewidth=1.1, markersize=3.2) for _, number in labels]
+    told = [textwrap.fill(label, letters - 8) for label, _ in labels]
+    columns = max(1, min(3, letters // (max(map(len, told)) + 8)))
+    figure.legend(handles, told, loc="outside lower left", ncols=columns, frameon=False, fontsize=7)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from loopsim.context.pictures import encode_picture
+from loopsim.data.images import decode_picture
 from loopsim.store.artifacts import listing
 from loopsim.store.rows import CurationRow, MetricRow, PhaseRow, ReleasedRow, SampleRow
 from loopsim.store.store import Store
@@ -387,3 +389,36 @@ def test_what_is_not_there_is_told(finished_run: tuple[Path, str], tmp_path: Pat
         assert done.returncode != 0
         assert told in " ".join(done.stderr.split()), done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_a_package_that_is_missing_is_named_with_its_extra(
+    finished_run: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package, arguments in (
+        ("pyarrow", ("--metrics", "parquet")),
+        ("datasets", ("--samples", "datasets", "-g", "1")),
+    ):
+        monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+        done = export(finished_run[0], *arguments, "-o", str(tmp_path / "x"))
+        assert done.returncode == 2
+        assert "pip install 'loopsim[datasets]'" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_jpeg_is_called_one_and_what_is_no_picture_is_refused(
+    finished_run: tuple[Path, str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished_run[0], run)
+    row = kept_of(run, 2)[0]
+    jpeg = encode_picture(decode_picture(row.picture), "jpeg")
+    with Store(run / "state.lmdb") as store:
+        store.write([replace(row, picture=jpeg)])
+    assert export(run, "--samples", "folder", "-g", "2", "-o", str(tmp_path / "s2")).returncode == 0
+    assert (tmp_path / f"s2/g2-{row.index:06d}.jpg").read_bytes() == jpeg
+    with Store(run / "state.lmdb") as store:
+        store.write([replace(row, picture=b"<svg onload=alert(1)>")])
+    done = export(run, "--samples", "folder", "-g", "2", "-o", str(tmp_path / "bad"))
+    assert done.returncode == 8
+    assert "no PNG or JPEG picture" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "s2"]
