@@ -80,7 +80,7 @@ def show(
         int, typer.Option("-g", "--generation", help="Whose samples: S_g, for g >= 1.")
     ] = 1,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The PNG file; by default <run>-g<g>.png.")
+        Path | None, typer.Option("-o", "--output", help="A .png, .jpg or .webp; by default <run>-g<g>.png.")
     ] = None,
     num_samples: Annotated[
         int, typer.Option("-n", "--num-samples", min=1, help="How many, spread over the generation.")

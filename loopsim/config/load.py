@@ -65,9 +65,10 @@ def parse_section(model: type[S], tree: Mapping[str, Any], source: str = "", key
     except ValidationError as error:
         known = known_keys(model, f"{key}." if key else "")
         where = f"{source}: " if source else ""
-        raise ConfigError(
-            "\n".join(where + _explain(key, known, dict(item)) for item in error.errors(include_url=False))
-        ) from error
+        wrong = [dict(item) for item in error.errors(include_url=False)]
+        # Of a value that may be one or several, whoever wrote one is not told of several.
+        one = [item for item in wrong if item["type"] != "tuple_type"] or wrong
+        raise ConfigError("\n".join(where + _explain(key, known, item) for item in one)) from error
 
 
 def override_config(config: Config, overrides: Iterable[str]) -> Config:
@@ -203,7 +204,6 @@ def _explain(section: str, known: Iterable[str], error: dict[str, Any]) -> str:
         return f"{key + ': ' if key else ''}{reason}"
     message = f"{key} = {error['input']!r}: {reason[:1].lower()}{reason[1:]}"
     expected = str((error.get("ctx") or {}).get("expected", ""))
-    near = difflib.get_close_matches(
-        str(error["input"]), [word.strip("' ") for word in expected.replace(" or ", ",").split(",")], 1
-    )
+    words = [word.strip("' ") for word in expected.replace(" or ", ",").split(",")] if expected else []
+    near = difflib.get_close_matches(str(error["input"]), words, 1)
     return message + (f"; did you mean {near[0]!r}?" if near else "")

@@ -19,6 +19,7 @@ from loopsim.store.store import Store
 
 PICTURE, LINE, MARGIN, CHARACTERS = 128, 13, 10, 24
 TEXT_LINES = 6  # of a caption, and of a prompt
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 BLACK, GREY, BLUE, RED = "black", (90, 90, 90), (30, 70, 160), (200, 40, 40)
 Line = tuple[str, str | tuple[int, int, int]]  # a line of text and its colour
 
@@ -92,11 +93,14 @@ def draw_sheet(
 
 
 def save_sheet(sheet: Image.Image, path: Path, option: str = "-o") -> None:
-    """Write a sheet as a PNG file, whole or not at all. Raises ConfigError, naming the command's option, if
-    that cannot be.
+    """Write a sheet as the picture that its name says (.png, .jpg, .webp), whole or not at all. Raises
+    ConfigError, naming the command's option, for another name, or if that cannot be.
     """
+    format_ = FORMATS.get(path.suffix.lower())
+    if format_ is None:
+        raise ConfigError(f"{option} {path}: name a {', '.join(FORMATS)} file")
     try:
-        write_atomically(path, lambda place: sheet.save(place, format="PNG"))
+        write_atomically(path, lambda place: sheet.save(place, format=format_, quality=92))
     except OSError as error:
         raise ConfigError(
             f"{option} {path}: cannot be written ({error.strerror}); name another file"

@@ -72,6 +72,13 @@ def test_a_contact_sheet_is_a_picture(finished_run, tmp_path: Path) -> None:
     )
     assert shown.returncode == 0, shown.stderr
     assert min(Image.open(tmp_path / "sheet.png").size) > 200
+    where = in_runs(directory.parent)
+    for name, kind in (("sheet.jpg", "JPEG"), ("sheet.webp", "WEBP")):
+        assert loopsim_here("show", directory.name, "-o", str(tmp_path / name), *where).returncode == 0
+        assert Image.open(tmp_path / name).format == kind
+    other = loopsim_here("show", directory.name, "-o", str(tmp_path / "sheet.tiff"), *where)
+    assert other.returncode == 2
+    assert "name a .png, .jpg, .jpeg, .webp file" in other.stderr
     none = loopsim_here("show", directory.name, "-g", "0", *in_runs(directory.parent))
     assert none.returncode == 3
     assert "generation 0 is real data only" in none.stderr

@@ -85,3 +85,19 @@ def test_the_order_of_names_does_not_matter() -> None:
         for table in ("{cook = 0.9, judge = 0.1}", "{judge = 0.1, cook = 0.9}")
     )
     assert list(one.data.openmoji.professions) == list(other.data.openmoji.professions)
+
+
+def test_what_is_no_word_is_not_likened_to_one() -> None:
+    with pytest.raises(ConfigError) as told:
+        load_config("tiny", ["seed="])
+    assert "seed = ''" in str(told.value)
+    assert "did you mean" not in str(told.value)
+
+
+def test_one_value_out_of_range_is_not_told_of_several() -> None:
+    with pytest.raises(ConfigError) as told:
+        load_config("tiny", ["compose.alpha=-0.3"])
+    assert str(told.value).count("\n") == 0
+    assert "greater than or equal to 0" in str(told.value)
+    with pytest.raises(ConfigError, match=r"compose\.alpha"):
+        load_config("tiny", ["compose.alpha=[0.5, 2]"])
