@@ -42,7 +42,9 @@ def _tell_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        typer.echo(f"loopsim {version('loopsim')}")
+        from loopsim.report.terminal.screen import screen
+
+        screen().print(f"loopsim {version('loopsim')}")
         raise typer.Exit
 
 

@@ -44,7 +44,6 @@ def plot(
 
     Example: loopsim plot pocket --metric recall@1 --metric gender_error -o drift.pdf
     """
-    import sys
 
     from loopsim.core.errors import ConfigError
     from loopsim.report.curves import panels_of
@@ -68,4 +67,4 @@ def plot(
     if latex:
         from loopsim.report.latex import latex_table
 
-        sys.stdout.write(latex_table(panels))
+        screen().print(latex_table(panels), soft_wrap=True, end="")

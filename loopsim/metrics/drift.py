@@ -82,9 +82,50 @@ def drift(
     )
 
 
+def difference(
+    value: float,
+    replicates: np.ndarray,
+    other: float,
+    other_replicates: np.ndarray,
+    baselines: Sequence[float],
+    *,
+    is_bias: bool,
+    has_model: bool,
+) -> Drift | None:
+    """Return how far `value` of one run is from `other` of another, with bootstrap replicates [B] each;
+    None if no replicate is finite.
+
+    Runs of one seed resample the same items alike, so that their difference is paired; of other seeds it is
+    that of independent sets. Each run's model was trained once: where one is asked, retraining adds
+    ± t_{K-1} s √2, s the standard deviation over K `baselines` that were trained again. With fewer than two
+    of them that noise is not known: the p-value is 1.
+    """
+    size = np.abs if is_bias else np.asarray
+    k = len(baselines)
+    delta = float(size(value) - size(other))
+    moved = size(replicates) - size(other_replicates)
+    first, last = percentile_interval(moved)
+    if first is None or last is None:
+        return None
+    known = has_model and k > 1
+    variance = float(2 * size(np.asarray(baselines, np.float64)).var(ddof=1)) if known else 0.0
+    retraining = float(stats.t.ppf((1 + LEVEL) / 2, k - 1) * np.sqrt(variance)) if known else None
+    low = delta - np.hypot(max(last - delta, 0.0), retraining or 0.0)
+    high = delta + np.hypot(max(delta - first, 0.0), retraining or 0.0)
+    total = float(np.nanvar(moved)) + variance
+    if has_model and not known:
+        p_value = 1.0
+    elif total > 0:
+        freedom = total**2 / (variance**2 / (k - 1)) if variance > 0 else np.inf
+        p_value = float(2 * stats.t.sf(abs(delta) / np.sqrt(total), freedom))
+    else:
+        p_value = 1.0 if delta == 0 else 0.0
+    return Drift(delta, float(low), float(high), p_value, retraining, is_bias)
+
+
 def drift_over_seeds(deltas: Sequence[float], *, is_bias: bool) -> Drift | None:
     """Return the drift over runs with different seeds, the seed being the unit: mean Δ with Student's
-    interval; None for fewer than two.
+    interval; None for fewer than two. Deltas that are all equal say nothing of their noise: the p-value is 1.
     """
     values = np.asarray(deltas, np.float64)
     if len(values) < 2:
@@ -92,7 +133,7 @@ def drift_over_seeds(deltas: Sequence[float], *, is_bias: bool) -> Drift | None:
     error = values.std(ddof=1) / np.sqrt(len(values))
     half = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * error
     delta = float(values.mean())
-    p_value = float(2 * stats.t.sf(abs(delta) / error, len(values) - 1)) if error > 0 else float(delta == 0)
+    p_value = float(2 * stats.t.sf(abs(delta) / error, len(values) - 1)) if np.ptp(values) > 0 else 1.0
     return Drift(delta, float(delta - half), float(delta + half), p_value, None, is_bias)
 
 

@@ -1,14 +1,24 @@
 """Where runs part: in their configs, in their phases, and in what they measured."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, final
 
 from loopsim.context.phase_names import PHASE_NAMES, PhaseKey
+from loopsim.metrics.drift import Drift, difference, with_verdicts
 from loopsim.report.summary import estimate_as_json, summarize
 from loopsim.runs.catalog import STATE
-from loopsim.store.rows import ConfigRow, MeasuredRow, PhaseRow
+from loopsim.store.rows import (
+    AddedMetricRow,
+    AddedReplicateRow,
+    ConfigRow,
+    EstimateRow,
+    MeasuredRow,
+    MetricRow,
+    PhaseRow,
+    ReplicateRow,
+)
 from loopsim.store.store import Store
 
 Compared = tuple[str, str, Sequence[MeasuredRow | None]]  # metric, group, its estimate in each run
@@ -19,6 +29,8 @@ Compared = tuple[str, str, Sequence[MeasuredRow | None]]  # metric, group, its e
 class Comparison:
     """`settings`: each differing key's value per run; `parting`: the first generation and phase whose results
     differ, None if none do; `rows`: what was measured in `generation`, the last one that all have.
+    `differences`, of two runs: how far the second's values are from the first's, with verdicts that are
+    corrected over all rows.
     """
 
     runs: list[str]
@@ -26,6 +38,7 @@ class Comparison:
     parting: PhaseKey | None
     generation: int | None
     rows: list[Compared]
+    differences: Mapping[tuple[str, str], Drift]
 
 
 def compare_runs(directories: Sequence[Path]) -> Comparison:
@@ -42,7 +55,9 @@ def compare_runs(directories: Sequence[Path]) -> Comparison:
         if len({repr(config.get(name)) for config in configs}) > 1
     }
     generation, rows = _last_estimates(directories)
-    return Comparison([d.name for d in directories], settings, _parting(results), generation, rows)
+    differences = _differences(directories[0], rows) if len(directories) == 2 else {}
+    names = [directory.name for directory in directories]
+    return Comparison(names, settings, _parting(results), generation, rows, differences)
 
 
 def _results(store: Store) -> dict[PhaseKey, str]:
@@ -74,6 +89,42 @@ def _last_estimates(directories: Sequence[Path]) -> tuple[int | None, list[Compa
     return last, [(*pair, [table.get(pair) for table in tables]) for pair in pairs]
 
 
+def _differences(first: Path, rows: Sequence[Compared]) -> dict[tuple[str, str], Drift]:
+    """Return the second run's values less the first's; the noise of retraining is the first run's."""
+    with Store(first / STATE, readonly=True) as store:
+        measured: list[MeasuredRow] = [*store.scan(MetricRow), *store.scan(AddedMetricRow)]
+        again: list[EstimateRow] = [*store.scan(ReplicateRow), *store.scan(AddedReplicateRow)]
+    starts = [row for row in measured if row.generation == row.baseline]
+    baselines: dict[tuple[str, str], list[float]] = {}
+    for row in (*starts, *again):
+        if row.value is not None:
+            baselines.setdefault((row.metric, row.group), []).append(row.value)
+    found = {}
+    for metric, group, (one, other) in rows:
+        moved = _difference(one, other, baselines.get((metric, group), []))
+        if moved is not None:
+            found[metric, group] = moved
+    return dict(zip(found, with_verdicts(list(found.values())), strict=True))
+
+
+def _difference(
+    one: MeasuredRow | None, other: MeasuredRow | None, baselines: Sequence[float]
+) -> Drift | None:
+    if one is None or other is None or one.value is None or other.value is None:
+        return None
+    if len(one.resampled) != len(other.resampled) or not len(one.resampled):
+        return None
+    return difference(
+        other.value,
+        other.resampled,
+        one.value,
+        one.resampled,
+        baselines,
+        is_bias=one.is_bias,
+        has_model=one.has_model,
+    )
+
+
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in tree.items():
@@ -89,7 +140,9 @@ def comparison_as_json(found: Comparison) -> dict[str, Any]:
             "metric": metric,
             "group": group,
             "values": [None if row is None else estimate_as_json(row) for row in values],
+            "difference": asdict(moved) if (moved := found.differences.get((metric, group))) else None,
         }
         for metric, group, values in found.rows
     ]
-    return vars(found) | {"rows": rows}
+    own = {name: value for name, value in vars(found).items() if name != "differences"}
+    return own | {"rows": rows}

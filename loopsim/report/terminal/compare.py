@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from loopsim.core.text import printable
+from loopsim.metrics.drift import Drift
 from loopsim.report.compare import Comparison
-from loopsim.report.terminal.drift import is_headline
+from loopsim.report.plain_words import interval, number, row_in_words, signed
+from loopsim.report.terminal.drift import COLOURS, is_headline
 from loopsim.report.terminal.screen import Screen
 from loopsim.store.rows import MeasuredRow
 
@@ -36,10 +39,55 @@ def print_comparison(console: Screen, found: Comparison, *, everything: bool) ->
         console.print("no measured value differs")
         return
     title = f"generation {found.generation}, where values differ"
-    table = Table("metric", "group", *names, box=None, title=title, title_justify="left")
+    if found.differences:
+        _print_differences(console, found, title, [(metric, group) for metric, group, _ in shown])
+        return
+    table = Table(box=None, title=title, title_justify="left")
+    for name in ("metric", "group", *names):
+        table.add_column(name, overflow="fold")
     for metric, group, estimates in shown:
         table.add_row(printable(metric), printable(group), *map(_cell, estimates))
     console.print(table)
+
+
+def _print_differences(
+    console: Screen, found: Comparison, title: str, shown: Sequence[tuple[str, str]]
+) -> None:
+    """Print two runs' values, how far apart they are, and what may be said of it."""
+    table = Table(box=None, title=title, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", overflow="fold", min_width=22)
+    for name in ("first", "second", "Δ", "95 %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("the second is", no_wrap=True)
+    values = {(metric, group): estimates for metric, group, estimates in found.rows}
+    unknown = False
+    for pair in shown:
+        numbers = ["n/a" if row is None or row.value is None else number(row.value) for row in values[pair]]
+        moved = found.differences.get(pair)
+        cells = ["", ""]
+        words = Text("")
+        if moved is not None:
+            cells = [signed(moved.delta), interval(moved.low, moved.high)]
+            asks = any(row is not None and row.has_model for row in values[pair])
+            unknown |= asks and moved.retraining is None
+            words = _in_words(moved, known=not asks or moved.retraining is not None)
+        table.add_row(printable(row_in_words(*pair)), *numbers, *cells, words)
+    console.print(table)
+    if unknown:
+        console.print("* trained once: what retraining alone does is not known", style="dim")
+    console.print(
+        "Δ: the second less the first (of biases, of their size); 95 % intervals over items and, where a "
+        "model is asked, retraining; verdicts: Benjamini-Hochberg over all rows. Two runs speak of "
+        "themselves: what holds of a setting takes several seeds (loopsim sweep).",
+        style="dim",
+    )
+
+
+def _in_words(moved: Drift, *, known: bool) -> Text:
+    if not known:
+        return Text("not known*", "dim")
+    words = {"amplified": "more biased", "mitigated": "less biased", "rose": "higher", "fell": "lower"}
+    return Text(words.get(moved.verdict, "no evidence"), COLOURS[moved.verdict])
 
 
 def _differ(estimates: Sequence[MeasuredRow | None]) -> bool:

@@ -20,7 +20,7 @@ def print_seeds(console: Screen, title: str, rows: Sequence[SeedRow]) -> None:
     heading = f"{printable(title)}: generation {last} over {rows[0].num_seeds} seeds"
     table = Table(title=heading, title_justify="left", box=None, pad_edge=False)
     for name in ("metric", "group"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+        table.add_column(name, overflow="fold")
     for name in ("mean Δ", "95 %"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
