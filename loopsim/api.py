@@ -12,6 +12,7 @@ from loopsim.config import Config, ResolvedConfig, with_values
 from loopsim.core.choices import Choices
 from loopsim.core.errors import ConfigError, DataError, RunNotFound
 from loopsim.core.events import Event, Listener, unheard
+from loopsim.core.run_folder import ARTIFACTS, STATE
 from loopsim.report.summary import DriftRow, summarize
 from loopsim.runs.catalog import RunState, find_run, free_name, new_place, require_generation, run_state
 from loopsim.runs.resolve import read_config
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from loopsim.report.text_audit import TextAudit
 
 T = TypeVar("T")
-STATE, ARTIFACTS = "state.lmdb", "artifacts"
 
 
 @final

@@ -10,8 +10,8 @@ from typing import Any, final
 
 import numpy as np
 
-from loopsim.context.context import STATE
 from loopsim.context.phase_names import base_name
+from loopsim.core.run_folder import STATE
 from loopsim.loop import run_loop
 from loopsim.runs.catalog import run_state
 from loopsim.runs.open import build_run, meta_rows, open_or_create

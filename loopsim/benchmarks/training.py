@@ -25,6 +25,7 @@ from loopsim.context.training_set import Sources, TrainingSet
 from loopsim.core.device import Device
 from loopsim.core.distributed import World
 from loopsim.core.rng import epoch_batches
+from loopsim.core.run_folder import STATE
 from loopsim.costs.flops import VAE
 from loopsim.data.files_corpus import FilesCorpus
 from loopsim.data.survey import survey
@@ -222,7 +223,7 @@ def _stream(
     settled = ResolvedDataConfig.of(
         config, num_train=n, num_retrieval=1, num_faces=1, manifest=str(manifest.path)
     )
-    store = Store(folder / "state.lmdb", create=True)
+    store = Store(folder / STATE, create=True)
     data = TrainingSet(
         FilesCorpus(settled, 0),
         store,

@@ -1,9 +1,9 @@
 """What a shell completes: runs, metrics, configs. Nothing heavy is imported, and nothing is ever said."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-STATE: Final = "state.lmdb"  # the store's name, as `runs/catalog.py` has it: importing that takes too long
+from loopsim.core.run_folder import STATE
 
 
 def run_names(ctx: Any, incomplete: str) -> list[str]:
@@ -26,9 +26,10 @@ def metric_names(incomplete: str) -> list[str]:
 
 def config_names(incomplete: str) -> list[str]:
     """Return presets, and the TOML files of this folder and of configs/."""
-    presets = ["pocket", "tiny"]
+    from loopsim.config import PRESETS
+
     files = [str(path) for folder in (Path(), Path("configs")) for path in sorted(folder.glob("*.toml"))]
-    return [name for name in (*presets, *files) if name.startswith(incomplete)]
+    return [name for name in (*PRESETS, *files) if name.startswith(incomplete)]
 
 
 def shipped_names(incomplete: str) -> list[str]:

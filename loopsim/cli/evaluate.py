@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from loopsim.cli.options import LogJson, RunName, RunsDir, logged, stop_tells
+from loopsim.cli.options import LogJson, RunName, RunsDir, leave_page, logged, stop_tells
 
 
 def evaluate(
@@ -41,5 +41,6 @@ def evaluate(
         console.status(marked("measuring {}", names), spinner="line"),
     ):
         count, found = add_metrics(directory, metric, lic_encoder, log)
-    console.print(f"{names}: measured in {count} generations")
+    console.print(f"{names}: measured in {count} generation{'' if count == 1 else 's'}")
     print_report(console, summarize(directory, found), everything=True)
+    leave_page(console, directory)

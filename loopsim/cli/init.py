@@ -27,6 +27,8 @@ def init(
 
     from loopsim.config.shipped import shipped_config, shipped_configs
     from loopsim.core.errors import ConfigError
+    from loopsim.core.files import write_atomically
+    from loopsim.core.output import refusals_told, require_place
     from loopsim.report.terminal.screen import screen
 
     if name is None:
@@ -36,12 +38,10 @@ def init(
         screen().print(table)
         return
     text, path = shipped_config(name), output or Path(f"{name}.toml")
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise ConfigError(f"-o {path}: there is a file already; name another") from None
-    except OSError as error:
-        raise ConfigError(f"-o {path}: cannot be written ({error.strerror}); name another file") from error
+    require_place(path, "-o")
+    if path.exists() or path.is_symlink():
+        raise ConfigError(f"-o {path}: there is a file already; name another")
+    with refusals_told(path, "-o"):
+        write_atomically(path, text.encode())
     then = "study interventions" if name.startswith("study") else "start"
     screen().print(f"{path}: change what you like, then: loopsim {then} {path}", soft_wrap=True)

@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loopsim.cli.options import ConfigName, LogJson, Overrides, RunsDir, asked_config, logged, stop_tells
+from loopsim.cli.options import (
+    ConfigName,
+    LogJson,
+    Overrides,
+    RunsDir,
+    asked_config,
+    leave_page,
+    logged,
+    stop_tells,
+)
 
 if TYPE_CHECKING:
     from loopsim.config import Config
-    from loopsim.report.terminal.screen import Screen
 
 
 def start(
@@ -59,19 +67,6 @@ def resume(
     _loop(lambda: find_run(runs_dir, run, unfinished=run is None), log_json, generations=generations)
 
 
-def _write_page(console: "Screen", directory: Path) -> None:
-    """Write the run's page into its folder; a loop that is done does not fail by it."""
-    from loopsim.core.errors import LoopsimError
-    from loopsim.report.page.write import PAGE, write_page
-
-    try:
-        write_page([directory], directory / PAGE, option="the page")
-    except LoopsimError as error:
-        console.print(str(error), style="yellow")
-    else:
-        console.print(f"\nThe page: {directory / PAGE}", soft_wrap=True)
-
-
 def _loop(
     choose: Callable[[], Path],
     log_json: Path | None,
@@ -113,5 +108,5 @@ def _loop(
     if world.is_main:
         console.print()
         print_report(console, summarize(directory), everything=False)
-        _write_page(console, directory)
+        leave_page(console, directory)
         print_next_steps(console, directory, run.config.generations)

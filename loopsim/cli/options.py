@@ -16,6 +16,7 @@ from loopsim.cli.completion import config_names, run_names
 if TYPE_CHECKING:
     from loopsim.config import Config
     from loopsim.core.events import Listener
+    from loopsim.report.terminal.screen import Screen
 
 
 def _folder(runs_dir: Path) -> Path:
@@ -82,6 +83,21 @@ def asked_config(source: str, overrides: list[str] | None = None) -> "Config":
     from loopsim.runs.resolve import checked
 
     return checked(config)
+
+
+def leave_page(console: "Screen", directory: Path) -> None:
+    """Write a run's page into its folder and say where it is; what was measured does not fail by it."""
+    from loopsim.core.errors import LoopsimError
+    from loopsim.core.run_folder import PAGE
+    from loopsim.report.page.write import write_page
+
+    path = directory / PAGE
+    try:
+        write_page([directory], path, option="the page")
+    except LoopsimError as error:
+        console.print(str(error), style="yellow")
+    else:
+        console.print(f"\nThe page: {path}", soft_wrap=True)
 
 
 @contextmanager

@@ -46,6 +46,8 @@ def report(
     from loopsim.runs.catalog import find_run, find_runs
 
     if html is not None:
+        if metric or everything or json_:
+            raise ConfigError("--html is a page of everything: leave out --metric, --all and --json")
         write_page(find_runs(runs_dir, runs or [None]), html)
         screen().print(f"the page: {html}", soft_wrap=True)
         return
@@ -88,15 +90,14 @@ def show(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Draw a contact sheet of a generation's samples with captions and lineage."""
-    from loopsim.core.errors import ConfigError
+    from loopsim.core.output import require_place
     from loopsim.report.contact_sheet import draw_sheet, load_sheet_samples, save_sheet
     from loopsim.report.summary import summarize
     from loopsim.report.terminal.screen import screen
     from loopsim.runs.catalog import find_run
 
-    if output is not None and (output.is_dir() or not output.parent.is_dir()):
-        problem = "is a folder" if output.is_dir() else f"there is no folder {output.parent}"
-        raise ConfigError(f"-o {output}: {problem}; name a file in a folder that exists")
+    if output is not None:
+        require_place(output, "-o")
     directory = find_run(runs_dir, run)
     samples = load_sheet_samples(directory, generation, num_samples)
     path = output or Path(f"{directory.name}-g{generation}.png")

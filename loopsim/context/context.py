@@ -24,6 +24,7 @@ from loopsim.core.distributed import World
 from loopsim.core.errors import CorruptRun
 from loopsim.core.events import Listener, StepTrained
 from loopsim.core.interrupt import Interrupt
+from loopsim.core.run_folder import ARTIFACTS, SCRATCH
 from loopsim.data.corpus import Corpus
 from loopsim.interventions.base import Intervention, Place
 from loopsim.interventions.registry import Acting
@@ -33,7 +34,6 @@ from loopsim.store.rows import DatasetRow, PhaseRow, ReleasedRow
 from loopsim.store.store import Store
 
 T = TypeVar("T")
-STATE, ARTIFACTS, SCRATCH = "state.lmdb", "artifacts", "scratch"
 
 
 @final

@@ -29,7 +29,7 @@ def write_atomically(path: Path, content: bytes | Callable[[Path], object]) -> N
             content(temporary)
         put_in_place(temporary, path)
     except BaseException:
-        remove(temporary)
+        _remove(temporary)
         raise
 
 
@@ -61,7 +61,7 @@ def sweep_dead(folder: Path, stem: str) -> None:
     for path in folder.iterdir() if folder.is_dir() else ():
         made_by = name.fullmatch(path.name)
         if made_by and (int(made_by[1]) == os.getpid() or not _is_alive(int(made_by[1]))):
-            remove(path)
+            _remove(path)
 
 
 def _host() -> str:
@@ -81,8 +81,7 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def remove(path: Path) -> None:
-    """Remove a file, a link, or a folder with all that is in it; what is not there is no error."""
+def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -8,4 +8,4 @@ from loopsim.core.errors import ConfigError
 def require_package(package: str, extra: str, use: str) -> None:
     """Raise ConfigError, with what to install, if a package is not there."""
     if importlib.util.find_spec(package) is None:
-        raise ConfigError(f"{use} needs a package that is not installed: pip install 'loopsim[{extra}]'")
+        raise ConfigError(f"{use} needs {package}: pip install 'loopsim[{extra}]'")

@@ -186,13 +186,27 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     return found if turn is None else found.transpose(turn)
 
 
+def _without_low_bits(image: Image.Image) -> Image.Image:
+    """Return a grey of 16 bits in eight; one that needs no more than eight keeps them. In bands, since
+    numbers of 32 bits take four times the picture.
+    """
+    bands = [(top, min(top + _BAND, image.height)) for top in range(0, image.height, _BAND)]
+
+    def pixels(top: int, bottom: int) -> np.ndarray:
+        return np.asarray(image.crop((0, top, image.width, bottom))).clip(0, 65535)
+
+    shift = 8 if max(int(pixels(*band).max()) for band in bands) > 255 else 0
+    found = Image.new("L", image.size)
+    for top, bottom in bands:
+        found.paste(Image.fromarray((pixels(top, bottom) >> shift).astype(np.uint8)), (0, top))
+    return found
+
+
 def _eight_bits(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise BadPicture("its pixels are floating-point numbers of no known range: save it with 8 or 16 bits")
     if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut at 255
-        deep = np.asarray(image).astype(np.int64)
-        shift = 8 if deep.size and deep.max() > 255 else 0
-        image = Image.fromarray((deep.clip(0, 65535) >> shift).astype(np.uint8))
+        image = _without_low_bits(image)
     if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
         return image if image.mode == "RGB" else image.convert("RGB")
     # White behind what is transparent, as a browser shows it; in bands, since it takes four copies.

@@ -111,7 +111,7 @@ def _made(origin: Origin) -> list[str]:
         "base CLIP": in_markdown(called(config.clip.model)),
         "base captioner": in_markdown(called(config.captioner.model)),
         "real data": in_markdown(config.data.corpus),
-        "policy, α": f"{in_markdown(config.compose.policy)}, {config.compose.alpha:g}",
+        "policy, α": f"{in_markdown(config.compose.policy)}, {config.compose.at(origin.generation).alpha:g}",
         "interventions": ", ".join(names) or "none",
         "seed": str(config.seed),
         "seal": f"`{origin.seal}`, the hash of all that this generation found"

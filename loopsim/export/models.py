@@ -6,18 +6,18 @@ from pathlib import Path
 
 from loopsim.config import SHIPPED
 from loopsim.core.errors import CorruptRun, DataError
+from loopsim.core.run_folder import ARTIFACTS, STATE
 from loopsim.export.cards import model_card
 from loopsim.export.origin import Origin, called, origin_of
 from loopsim.export.place import new_folder
 from loopsim.export.text import in_markdown
 from loopsim.models.gate import check_model_folder
-from loopsim.runs.catalog import STATE, require_generation
+from loopsim.runs.catalog import require_generation
 from loopsim.runs.retention import require_kept
 from loopsim.store import artifacts
 from loopsim.store.rows import PhaseRow
 from loopsim.store.store import Store
 
-ARTIFACTS = "artifacts"
 # Each folder of an export: the phase and the part that it is of, and what it is called.
 PARTS = {
     "clip": ("train_clip", "clip", "CLIP"),

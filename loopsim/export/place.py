@@ -8,6 +8,7 @@ from pathlib import Path
 from loopsim.core import faults
 from loopsim.core.errors import ConfigError
 from loopsim.core.files import put_in_place, sweep_dead, temporary_beside, write_atomically
+from loopsim.core.output import refusals_told
 
 
 def require_free(path: Path, run: Path, option: str = "-o") -> None:
@@ -35,7 +36,7 @@ def write_new_file(path: Path, write: Callable[[Path], object], option: str = "-
         write(place)
         faults.reach("export.written")
 
-    with _refusals_told(path, option):
+    with refusals_told(path, option):
         write_atomically(path, whole)
 
 
@@ -45,7 +46,7 @@ def new_folder(path: Path, option: str = "-o") -> Iterator[Path]:
     exports to the same place left is swept first. Raises ConfigError if the file system refuses.
     """
     place = temporary_beside(path.absolute())
-    with _refusals_told(path, option):
+    with refusals_told(path, option):
         sweep_dead(place.parent, path.absolute().name)
         place.mkdir()
         try:
@@ -54,12 +55,3 @@ def new_folder(path: Path, option: str = "-o") -> Iterator[Path]:
             put_in_place(place, path.absolute())  # renaming onto a folder works only while that is empty
         finally:
             shutil.rmtree(place, ignore_errors=True)
-
-
-@contextmanager
-def _refusals_told(path: Path, option: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ConfigError(f"{option} {path}: cannot be written ({why}); name another place") from error

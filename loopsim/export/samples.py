@@ -12,11 +12,12 @@ from typing import Any, Final, final
 
 from loopsim.core.errors import CorruptRun, DataError, RunNotFound
 from loopsim.core.packages import require_package
+from loopsim.core.run_folder import STATE
 from loopsim.export.cards import dataset_card
 from loopsim.export.origin import Origin, origin_of
 from loopsim.export.place import new_folder
 from loopsim.export.text import unicode_text
-from loopsim.runs.catalog import STATE, require_generation
+from loopsim.runs.catalog import require_generation
 from loopsim.store.rows import CurationRow, PhaseRow, SampleRow
 from loopsim.store.store import Store
 

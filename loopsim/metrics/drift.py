@@ -63,23 +63,31 @@ def drift(
     starts = size(np.asarray(baselines, np.float64))
     delta = float(size(value) - starts.mean())
     moved = size(replicates) - size(baseline_replicates).mean(0)
+    variance = float(starts.var(ddof=1) * (1 + 1 / k)) if has_model and k > 1 else None
+    return _judged(delta, moved, variance, k, is_bias=is_bias)
+
+
+def _judged(
+    delta: float, moved: np.ndarray, variance: float | None, k: int, *, is_bias: bool
+) -> Drift | None:
+    """Return a drift with its interval and p-value, of resampled ones [B] and the variance that retraining
+    adds, measured over k trainings; None if it is not known, or no model is asked.
+    """
     first, last = percentile_interval(moved)
     if first is None or last is None:
         return None
-    variance = float(starts.var(ddof=1) * (1 + 1 / k)) if has_model and k > 1 else 0.0
-    retraining = float(stats.t.ppf((1 + LEVEL) / 2, k - 1) * np.sqrt(variance)) if k > 1 else 0.0
+    added = variance or 0.0
+    retraining = float(stats.t.ppf((1 + LEVEL) / 2, k - 1) * np.sqrt(added)) if k > 1 else 0.0
     low = delta - np.hypot(max(last - delta, 0.0), retraining)
     high = delta + np.hypot(max(delta - first, 0.0), retraining)
-    item_variance = float(np.nanvar(moved))
-    total = item_variance + variance
+    total = float(np.nanvar(moved)) + added
     if total > 0:
-        freedom = total**2 / (variance**2 / max(k - 1, 1)) if variance > 0 else np.inf
+        freedom = total**2 / (added**2 / max(k - 1, 1)) if added > 0 else np.inf
         p_value = float(2 * stats.t.sf(abs(delta) / np.sqrt(total), freedom))
     else:
         p_value = 1.0 if delta == 0 else 0.0
-    return Drift(
-        delta, float(low), float(high), p_value, retraining if has_model and k > 1 else None, is_bias
-    )
+    known = None if variance is None else retraining
+    return Drift(delta, float(low), float(high), p_value, known, is_bias)
 
 
 def difference(
@@ -104,23 +112,12 @@ def difference(
     k = len(baselines)
     delta = float(size(value) - size(other))
     moved = size(replicates) - size(other_replicates)
-    first, last = percentile_interval(moved)
-    if first is None or last is None:
-        return None
-    known = has_model and k > 1
-    variance = float(2 * size(np.asarray(baselines, np.float64)).var(ddof=1)) if known else 0.0
-    retraining = float(stats.t.ppf((1 + LEVEL) / 2, k - 1) * np.sqrt(variance)) if known else None
-    low = delta - np.hypot(max(last - delta, 0.0), retraining or 0.0)
-    high = delta + np.hypot(max(delta - first, 0.0), retraining or 0.0)
-    total = float(np.nanvar(moved)) + variance
-    if has_model and not known:
-        p_value = 1.0
-    elif total > 0:
-        freedom = total**2 / (variance**2 / (k - 1)) if variance > 0 else np.inf
-        p_value = float(2 * stats.t.sf(abs(delta) / np.sqrt(total), freedom))
-    else:
-        p_value = 1.0 if delta == 0 else 0.0
-    return Drift(delta, float(low), float(high), p_value, retraining, is_bias)
+    again = size(np.asarray(baselines, np.float64))
+    variance = float(2 * again.var(ddof=1)) if has_model and k > 1 else None
+    found = _judged(delta, moved, variance, k, is_bias=is_bias)
+    if found is None or variance is not None or not has_model:
+        return found
+    return replace(found, p_value=1.0)
 
 
 def drift_over_seeds(deltas: Sequence[float], *, is_bias: bool) -> Drift | None:

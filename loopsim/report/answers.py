@@ -48,6 +48,11 @@ class Moved:
     unsure: bool = False
 
     @property
+    def clearness(self) -> float:
+        """How large Δ is by its own interval."""
+        return abs(self.delta) / max(self.high - self.low, 1e-12)
+
+    @property
     def told(self) -> str:
         """The row with its numbers, in words."""
         return (
@@ -199,9 +204,8 @@ def _quality(
         if some
     ]
     if still:
-        parts.append(
-            "within noise: " + "; ".join(row.told for row in still[: 3 - len(worse) - len(better) or 1])
-        )
+        told = still[: 3 - len(worse) - len(better) or 1]
+        parts.append("no evidence of change: " + "; ".join(row.told for row in told))
     return Answer(
         question,
         says,
@@ -231,7 +235,7 @@ def _clearest(rows: Sequence[Moved], verdict: str) -> list[Moved]:
         mine,
         key=lambda row: (
             row.group.endswith((" kl", " tv")),
-            -abs(row.delta) / max(row.high - row.low, 1e-12),
+            -row.clearness,
         ),
     )
 

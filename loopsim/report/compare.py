@@ -6,19 +6,10 @@ from pathlib import Path
 from typing import Any, final
 
 from loopsim.context.phase_names import PHASE_NAMES, PhaseKey
+from loopsim.core.run_folder import STATE
 from loopsim.metrics.drift import Drift, difference, with_verdicts
-from loopsim.report.summary import estimate_as_json, summarize
-from loopsim.runs.catalog import STATE
-from loopsim.store.rows import (
-    AddedMetricRow,
-    AddedReplicateRow,
-    ConfigRow,
-    EstimateRow,
-    MeasuredRow,
-    MetricRow,
-    PhaseRow,
-    ReplicateRow,
-)
+from loopsim.report.summary import baselines_of, estimate_as_json, rows_of, summarize
+from loopsim.store.rows import ConfigRow, EstimateRow, MeasuredRow, PhaseRow
 from loopsim.store.store import Store
 
 Compared = tuple[str, str, Sequence[MeasuredRow | None]]  # metric, group, its estimate in each run
@@ -92,23 +83,17 @@ def _last_estimates(directories: Sequence[Path]) -> tuple[int | None, list[Compa
 def _differences(first: Path, rows: Sequence[Compared]) -> dict[tuple[str, str], Drift]:
     """Return the second run's values less the first's; the noise of retraining is the first run's."""
     with Store(first / STATE, readonly=True) as store:
-        measured: list[MeasuredRow] = [*store.scan(MetricRow), *store.scan(AddedMetricRow)]
-        again: list[EstimateRow] = [*store.scan(ReplicateRow), *store.scan(AddedReplicateRow)]
-    starts = [row for row in measured if row.generation == row.baseline]
-    baselines: dict[tuple[str, str], list[float]] = {}
-    for row in (*starts, *again):
-        if row.value is not None:
-            baselines.setdefault((row.metric, row.group), []).append(row.value)
+        baselines = baselines_of(*rows_of(store))
     found = {}
     for metric, group, (one, other) in rows:
-        moved = _difference(one, other, baselines.get((metric, group), []))
+        moved = _difference(one, other, baselines.get((metric, group), ()))
         if moved is not None:
             found[metric, group] = moved
     return dict(zip(found, with_verdicts(list(found.values())), strict=True))
 
 
 def _difference(
-    one: MeasuredRow | None, other: MeasuredRow | None, baselines: Sequence[float]
+    one: MeasuredRow | None, other: MeasuredRow | None, baselines: Sequence[EstimateRow]
 ) -> Drift | None:
     if one is None or other is None or one.value is None or other.value is None:
         return None
@@ -119,7 +104,7 @@ def _difference(
         other.resampled,
         one.value,
         one.resampled,
-        baselines,
+        [row.value for row in baselines if row.value is not None],
         is_bias=one.is_bias,
         has_model=one.has_model,
     )

@@ -10,9 +10,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from loopsim.core.errors import ConfigError, CorruptRun, RunNotFound
 from loopsim.core.files import write_atomically
+from loopsim.core.output import refusals_told
+from loopsim.core.run_folder import STATE
 from loopsim.core.text import printable
 from loopsim.data.images import decode_picture
-from loopsim.runs.catalog import STATE, require_generation
+from loopsim.runs.catalog import require_generation
 from loopsim.runs.stored_config import config_of_tree
 from loopsim.store.rows import ConfigRow, CurationRow, SampleRow
 from loopsim.store.store import Store
@@ -99,12 +101,8 @@ def save_sheet(sheet: Image.Image, path: Path, option: str = "-o") -> None:
     format_ = FORMATS.get(path.suffix.lower())
     if format_ is None:
         raise ConfigError(f"{option} {path}: name a {', '.join(FORMATS)} file")
-    try:
+    with refusals_told(path, option):
         write_atomically(path, lambda place: sheet.save(place, format=format_, quality=92))
-    except OSError as error:
-        raise ConfigError(
-            f"{option} {path}: cannot be written ({error.strerror}); name another file"
-        ) from error
 
 
 def _enlarged(picture: bytes) -> Image.Image:

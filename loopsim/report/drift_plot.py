@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from loopsim.core.errors import ConfigError
 from loopsim.core.files import write_atomically
+from loopsim.core.output import refusals_told
 from loopsim.report.curves import Curve, Panel
 from loopsim.report.page.charts import HUES
 
@@ -52,14 +52,10 @@ def save_plot(panels: Sequence[Panel], path: Path, width: Width = "column", opti
         figure = Figure(layout="constrained")
         FigureCanvasAgg(figure)
         _draw(figure, panels, width)
-        try:
+        with refusals_told(path, option):
             write_atomically(
                 path, lambda place: figure.savefig(place, format=kind, dpi=300, metadata=undated)
             )
-        except OSError as error:
-            raise ConfigError(
-                f"{option} {path}: cannot be written ({error.strerror}); name another file"
-            ) from error
 
 
 def _draw(figure: "Figure", panels: Sequence[Panel], width: Width) -> None:

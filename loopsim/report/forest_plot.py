@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from loopsim.core.errors import ConfigError
 from loopsim.core.files import write_atomically
+from loopsim.core.output import refusals_told, require_place
+from loopsim.core.packages import require_package
 from loopsim.report.remedies import METHOD, OUTCOMES, Outcome, StudyReport
 
 if TYPE_CHECKING:
@@ -26,12 +28,8 @@ def require_plots(path: Path, option: str) -> None:
     """Raise ConfigError unless a plot can be written there: its suffix, and matplotlib."""
     if path.suffix.removeprefix(".").lower() not in SUFFIXES:
         raise ConfigError(f"{option} {path}: name a file that ends in .{', .'.join(SUFFIXES)}")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{option} {path}: there is no folder {path.parent}")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise ConfigError(f"{option} needs matplotlib: pip install 'loopsim[plots]'") from None
+    require_place(path, option)
+    require_package("matplotlib", "plots", option)
 
 
 def save_forest(found: StudyReport, title: str, path: Path, option: str = "--plot") -> None:
@@ -57,12 +55,8 @@ def save_forest(found: StudyReport, title: str, path: Path, option: str = "--plo
         figure.text(0.01, 0.005, METHOD + ". Shaded: the real data's share.", fontsize=6, color="#555555")
         figure.tight_layout(rect=(0, 0.02, 1, 0.98))
         kind = path.suffix.removeprefix(".").lower()
-        try:
+        with refusals_told(path, option):
             write_atomically(path, lambda place: figure.savefig(place, format=kind, dpi=150))
-        except OSError as error:
-            raise ConfigError(
-                f"{option} {path}: cannot be written ({error.strerror}); name another file"
-            ) from error
 
 
 def _draw(panel: "Axes", found: StudyReport, arms: list[str], one: Outcome) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 from scipy import stats
 
 from loopsim.context.phase_names import PREPARE
+from loopsim.core.run_folder import STATE
 from loopsim.metrics.drift import Drift, drift_over_seeds, with_verdicts
 from loopsim.metrics.estimate import LEVEL, wilson_interval
 from loopsim.report.summary import Summary, summarize
-from loopsim.runs.catalog import STATE
 from loopsim.store.rows import AttemptRow
 from loopsim.store.store import Store
 

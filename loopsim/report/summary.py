@@ -2,7 +2,7 @@
 the store; needs no torch.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -10,10 +10,10 @@ from typing import Any, final
 import numpy as np
 
 from loopsim.core.errors import ConfigError
+from loopsim.core.run_folder import STATE
 from loopsim.data.corpora import CORPORA
 from loopsim.metrics.drift import Drift, drift, with_verdicts
 from loopsim.report.interventions import InterventionReport, interventions_of
-from loopsim.runs.catalog import STATE
 from loopsim.store.rows import (
     AddedMetricRow,
     AddedReplicateRow,
@@ -90,6 +90,12 @@ def estimate_as_json(row: MeasuredRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in COLUMNS} | ({"reason": row.reason} if row.reason else {})
 
 
+def rows_of(store: Store) -> tuple[list[MeasuredRow], list[ReplicateRow | AddedReplicateRow]]:
+    """Return what a run has measured, and what its replicates of the baseline show."""
+    measured: list[MeasuredRow] = [*store.scan(MetricRow), *store.scan(AddedMetricRow)]
+    return measured, [*store.scan(ReplicateRow), *store.scan(AddedReplicateRow)]
+
+
 def summarize(directory: Path, metrics: Sequence[str] = ()) -> Summary:
     """Return a run's summary; of all metrics, or of those whose names begin with one of `metrics`. Raises
     ConfigError if none does.
@@ -97,11 +103,7 @@ def summarize(directory: Path, metrics: Sequence[str] = ()) -> Summary:
     Verdicts are corrected over all rows of a generation, also where only some metrics are asked for.
     """
     with Store(directory / STATE, readonly=True) as store:
-        measured: list[MeasuredRow] = [*store.scan(MetricRow), *store.scan(AddedMetricRow)]
-        retrained: list[ReplicateRow | AddedReplicateRow] = [
-            *store.scan(ReplicateRow),
-            *store.scan(AddedReplicateRow),
-        ]
+        measured, retrained = rows_of(store)
         config, interventions = store.get(ConfigRow), interventions_of(store)
     measured.sort(key=lambda row: row.generation)
     drifts = list(_drifts(measured, retrained))
@@ -118,20 +120,28 @@ def summarize(directory: Path, metrics: Sequence[str] = ()) -> Summary:
     return Summary(directory.name, generations, measured, drifts, attribution, interventions, config=tree)
 
 
+def baselines_of(
+    measured: Iterable[MeasuredRow], retrained: Iterable[ReplicateRow | AddedReplicateRow]
+) -> dict[tuple[str, str], list[EstimateRow]]:
+    """Return the rows that drift is counted from, by metric and group: the loop's own first models', and
+    those of models that were trained again with other seeds.
+    """
+    found: dict[tuple[str, str], list[EstimateRow]] = {}
+    for row in measured:
+        if row.generation == row.baseline and row.value is not None:
+            found[row.metric, row.group] = [row]
+    for again in retrained:
+        known = found.get((again.metric, again.group))
+        if known is not None and again.value is not None:
+            known.append(again)
+    return found
+
+
 def _drifts(
     measured: Sequence[MeasuredRow], retrained: Sequence[ReplicateRow | AddedReplicateRow]
 ) -> Iterator[DriftRow]:
-    """Yield the drift of every row from its baseline: the loop's own first models, and those that were
-    trained again with other seeds.
-    """
-    baselines: dict[tuple[str, str], list[EstimateRow]] = {}
-    for row in measured:
-        if row.generation == row.baseline and row.value is not None:
-            baselines[row.metric, row.group] = [row]
-    for again in retrained:
-        known = baselines.get((again.metric, again.group))
-        if known is not None and again.value is not None:
-            known.append(again)
+    """Yield the drift of every row from its baseline."""
+    baselines = baselines_of(measured, retrained)
     for generation in sorted({row.generation for row in measured}):
         moved = []
         for row in measured:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, final
 
 from loopsim.core.errors import ConfigError, LoopsimError, RunNotFound
+from loopsim.core.run_folder import STATE
 from loopsim.runs.schedule import planned_phases
 from loopsim.runs.stored_config import stored_config
 from loopsim.store.rows import PastRow, PhaseRow, SampleRow
 from loopsim.store.store import Store
 
-STATE = "state.lmdb"
 MAX_NAME_BYTES = 200  # file systems take 255, and temporary names are longer
 
 

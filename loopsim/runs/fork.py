@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from loopsim.config import Config, Section, override_config
-from loopsim.context.context import ARTIFACTS, STATE
 from loopsim.context.phase_names import PREPARE
 from loopsim.core.errors import ConfigError, RunExists, RunMismatch
+from loopsim.core.run_folder import ARTIFACTS, STATE
 from loopsim.runs.open import meta_rows, new_directory
 from loopsim.runs.resolve import resolve
 from loopsim.runs.stored_config import stored_config, tree_of_config

@@ -10,7 +10,6 @@ from typing import Literal
 
 from loopsim.config import Config, ResolvedConfig
 from loopsim.config.load import parse_section
-from loopsim.context.context import SCRATCH, STATE
 from loopsim.context.session import Session
 from loopsim.core.device import choose_device
 from loopsim.core.distributed import World
@@ -19,6 +18,7 @@ from loopsim.core.events import CorpusRead, Listener, RunOpened, unheard
 from loopsim.core.files import put_in_place, sweep_dead, sync_folder, temporary_beside
 from loopsim.core.interrupt import Interrupt
 from loopsim.core.reproducibility import make_reproducible
+from loopsim.core.run_folder import SCRATCH, STATE
 from loopsim.costs.plan import planned_bytes
 from loopsim.data.corpora import CORPORA
 from loopsim.interventions.registry import build

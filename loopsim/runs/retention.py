@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from loopsim.context.context import ARTIFACTS, STATE
 from loopsim.core.errors import DataError
+from loopsim.core.run_folder import ARTIFACTS, STATE
 from loopsim.runs.lock import RunLock
 from loopsim.runs.stored_config import stored_config
 from loopsim.store import artifacts

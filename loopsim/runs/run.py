@@ -13,7 +13,7 @@ from typing import Any, Self, final
 from loopsim.config import ResolvedConfig
 from loopsim.context.checkpoints import checkpoints_of
 from loopsim.context.config_view import view
-from loopsim.context.context import ARTIFACTS, SCRATCH, PhaseContext
+from loopsim.context.context import PhaseContext
 from loopsim.context.phase import Outputs, Phase
 from loopsim.context.phase_names import PREPARE, PhaseKey
 from loopsim.context.session import Session
@@ -22,6 +22,7 @@ from loopsim.core.distributed import World
 from loopsim.core.errors import Interrupted, LoopsimError, RunMismatch
 from loopsim.core.events import Listener, PhaseEnded, PhaseOutcome, PhaseStarted
 from loopsim.core.interrupt import Interrupt
+from loopsim.core.run_folder import ARTIFACTS, SCRATCH
 from loopsim.interventions.base import Place
 from loopsim.interventions.registry import Acting, acting
 from loopsim.runs.environment import environment

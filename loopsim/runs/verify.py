@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import final
 
 from loopsim.config import ResolvedConfig
-from loopsim.context.context import ARTIFACTS, STATE
 from loopsim.context.phase_names import PhaseKey
 from loopsim.core.errors import CorruptRun, DataError
 from loopsim.core.files import sweep_dead, sync_folder, temporary_beside, write_atomically
+from loopsim.core.run_folder import ARTIFACTS, STATE
 from loopsim.models.gate import check_model_folder
 from loopsim.runs.lock import RunLock
 from loopsim.runs.retention import named_artifacts

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from loopsim.config import SHIPPED, Config, EncoderConfig, ResolvedConfig
-from loopsim.context.context import ARTIFACTS, STATE
 from loopsim.context.models import Models
 from loopsim.context.session import Session
 from loopsim.core.device import choose_device
 from loopsim.core.errors import ConfigError, DataError
 from loopsim.core.rng import seed_for
+from loopsim.core.run_folder import ARTIFACTS, STATE
 from loopsim.data.scene_captions import with_article
 from loopsim.interventions.base import Draw
 from loopsim.interventions.latent_shift import LatentShift

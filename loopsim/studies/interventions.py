@@ -14,12 +14,12 @@ from pydantic import Field, model_validator
 from loopsim.config import Config, InterventionConfig, Section, as_toml, override_config, read_toml
 from loopsim.core.errors import ConfigError, RunMismatch
 from loopsim.core.interrupt import Interrupt
+from loopsim.core.run_folder import STATE
 from loopsim.interventions.registry import check
 from loopsim.loop import run_loop
 from loopsim.models.base_weights import weights_folder
 from loopsim.models.classifiers import labels_of
 from loopsim.models.diffusion.loading import with_family
-from loopsim.runs.catalog import STATE
 from loopsim.runs.fork import fork_run
 from loopsim.runs.open import open_or_create
 from loopsim.runs.resolve import agrees, read_config

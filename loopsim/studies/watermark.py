@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from loopsim.context.context import STATE
 from loopsim.context.models import Models
 from loopsim.context.pictures import read_records
 from loopsim.core.errors import ConfigError, DataError
 from loopsim.core.rng import numpy_generator, seed_for
+from loopsim.core.run_folder import STATE
 from loopsim.data.attacks import Attacked
 from loopsim.data.images import decode_picture
 from loopsim.interventions.base import Place

@@ -60,6 +60,14 @@ def test_sixteen_bits_keep_their_shades(top: int) -> None:
     assert len(np.unique(found)) > 150
 
 
+def test_many_rows_of_sixteen_bits_are_cut_alike_over_all_bands() -> None:
+    tall = np.zeros((1500, 4), np.uint16)
+    tall[:, 0], tall[1400, 1] = np.arange(1500) % 256, 40000  # one deep pixel, in the last band
+    found = square(saved(Image.fromarray(tall)), 4, (0, 1398, 4, 1402))
+    assert found[2, 1, 0] == 40000 >> 8
+    assert not found[:, 0].any(), "the shades of eight bits fall away with the low bits of the others"
+
+
 def test_pixels_without_a_known_range_are_refused_with_the_way_out() -> None:
     data = saved(Image.fromarray(np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)), "TIFF")
     with pytest.raises(BadPicture, match=r"floating-point .* save it with 8 or 16 bits"):

@@ -15,6 +15,8 @@ import pytest
 
 from loopsim.context.pictures import encode_picture
 from loopsim.data.images import decode_picture
+from loopsim.export.cards import dataset_card
+from loopsim.export.origin import origin_of
 from loopsim.store.artifacts import listing
 from loopsim.store.rows import CurationRow, MetricRow, PhaseRow, ReleasedRow, SampleRow
 from loopsim.store.store import Store
@@ -422,3 +424,14 @@ def test_a_jpeg_is_called_one_and_what_is_no_picture_is_refused(
     assert done.returncode == 8
     assert "no PNG or JPEG picture" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "s2"]
+
+
+@pytest.mark.parametrize(("generation", "alpha"), [(0, "0.25"), (1, "0.25"), (2, "0.75")])
+def test_a_card_tells_the_alpha_of_its_own_generation(
+    generation: int, alpha: str, finished_run: tuple[Path, str]
+) -> None:
+    with Store(finished_run[0] / "state.lmdb", readonly=True) as store:
+        origin = origin_of(store, finished_run[0], generation)
+    compose = origin.config.compose.model_copy(update={"alpha": (0.25, 0.75)})
+    scheduled = replace(origin, config=origin.config.model_copy(update={"compose": compose}))
+    assert f"| policy, α | substitute, {alpha} |" in dataset_card(scheduled, "folder", 1, False)

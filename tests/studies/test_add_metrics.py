@@ -30,9 +30,9 @@ def test_a_metric_is_added_to_a_finished_run_and_the_seals_hold(tmp_path: Path) 
     assert [row.generation for row in values] == [0]
     assert all(-100 <= row.value <= 100 for row in values)
     assert verify_run(tmp_path / "run").num_seals == 1
-    assert "names no model" in loopsim(
-        "evaluate", "run", "--metric", "lic_transformer", *where
-    ).stdout.replace("\n", " ")
+    lacking = loopsim("evaluate", "run", "--metric", "lic_transformer", *where).stdout
+    assert "names no model" in " ".join(lacking.split())
+    assert (tmp_path / "run" / "report.html").is_file(), "the page tells what was added"
     assert loopsim("evaluate", "run", "--metric", "recall", *where).returncode == 2
     assert "did you mean 'lic'" in loopsim("evaluate", "run", "--metric", "licc", *where).stderr
 

@@ -8,11 +8,12 @@ from typing import Any, Final, final
 
 from loopsim.config import ResolvedConfig, as_toml
 from loopsim.context.phase_names import PHASE_NAMES
+from loopsim.core.errors import ConfigError
+from loopsim.core.run_folder import STATE
 from loopsim.core.text import printable
 from loopsim.data.corpora import CORPORA
 from loopsim.report.page.pictures import Sample, Strip, samples_by_group, strips
 from loopsim.report.summary import Summary, summarize
-from loopsim.runs.catalog import STATE
 from loopsim.runs.stored_config import stored_config
 from loopsim.store.integrity import last_seal
 from loopsim.store.rows import AttemptRow
@@ -70,7 +71,7 @@ def read_contents(directory: Path, *, pictures: bool = True) -> RunContents:
             summary,
             config,
             "\n".join(_toml(config.model_dump(mode="json", exclude_none=True))),
-            config.evaluate.professions or CORPORA.get(config.data.corpus).professions(config.data),
+            _world_women(config),
             _times(attempts),
             strips(store, [g for g in summary.generations if g > 0]) if pictures else [],
             samples_by_group(store, config, sampled) if pictures and sampled else {},
@@ -79,6 +80,16 @@ def read_contents(directory: Path, *, pictures: bool = True) -> RunContents:
             config.generations,
             attempts[-1].machine if attempts else {"python": sys.version.split()[0]},
         )
+
+
+def _world_women(config: ResolvedConfig) -> Mapping[str, float]:
+    """Return P(woman | profession); nothing for a corpus that is not installed here."""
+    if config.evaluate.professions:
+        return config.evaluate.professions
+    try:
+        return CORPORA.get(config.data.corpus).professions(config.data)
+    except ConfigError:
+        return {}
 
 
 def _times(attempts: Sequence[AttemptRow]) -> list[PhaseTime]:

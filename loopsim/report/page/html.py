@@ -48,7 +48,9 @@ def render(runs: Sequence[RunContents], state: str = "") -> str:
         "marks": MARKS,
         "blocks": [{"label": one.label, "answers": answers(one.last)} for one in series],
         "caution": texts.caution(series),
-        "legend": [(HUES[i % 8], _SHAPES[i % 8], one.label) for i, one in enumerate(series)],
+        "legend": [
+            (HUES[i % len(HUES)], _SHAPES[i % len(_SHAPES)], one.label) for i, one in enumerate(series)
+        ],
         "curves": curves,
         "wide": wide,
         "slides": {chart.name: _range(chart) for chart in shown if chart.slides},

@@ -1,6 +1,7 @@
 """A page that is served on this machine alone, and read again as the loop goes on."""
 
 import secrets
+import sys
 from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
@@ -10,8 +11,8 @@ from threading import Lock
 from typing import Any, final
 
 from loopsim.core.errors import ConfigError, LoopsimError
+from loopsim.core.run_folder import STATE
 from loopsim.report.page.write import page_of
-from loopsim.runs.catalog import STATE
 from loopsim.store.rows import AddedSealRow, PhaseRow
 from loopsim.store.store import Store
 
@@ -67,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             body = answer().encode()
-        except LoopsimError as error:
+        except (LoopsimError, OSError) as error:
             self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, explain=str(error))
             return
         self.send_response(HTTPStatus.OK)
@@ -83,12 +84,22 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: a request each three seconds is no news."""
 
 
+@final
+class _Server(ThreadingHTTPServer):
+    """A server that a browser may leave in the middle of an answer."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a connection that was closed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def server_of(directories: Sequence[Path], port: int) -> ThreadingHTTPServer:
     """Return a server of the runs' page on this machine, on a port (0: a free one). Raises ConfigError if it
     is taken.
     """
     try:
-        return ThreadingHTTPServer((HOST, port), partial(_Handler, LivePage(directories)))
+        return _Server((HOST, port), partial(_Handler, LivePage(directories)))
     except OSError as error:
         raise ConfigError(
             f"--port {port}: cannot listen there ({error.strerror}); name another, or 0 for a free one"

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from loopsim.core.errors import ConfigError
 from loopsim.core.files import write_atomically
+from loopsim.core.output import refusals_told, require_place
 from loopsim.report.page.contents import read_contents
 from loopsim.report.page.html import MOST_IN_DETAIL, render
-
-PAGE = "report.html"  # of a run, in its folder
 
 
 def write_page(directories: Sequence[Path], path: Path, option: str = "--html") -> None:
@@ -16,13 +14,9 @@ def write_page(directories: Sequence[Path], path: Path, option: str = "--html") 
     cannot be.
     """
     require_place(path, option)
-    page = page_of(directories)
-    try:
-        write_atomically(path, page.encode())
-    except OSError as error:
-        raise ConfigError(
-            f"{option} {path}: cannot be written ({error.strerror}); name another file"
-        ) from error
+    page = page_of(directories).encode()
+    with refusals_told(path, option):
+        write_atomically(path, page)
 
 
 def page_of(directories: Sequence[Path], state: str = "") -> str:
@@ -32,10 +26,3 @@ def page_of(directories: Sequence[Path], state: str = "") -> str:
         for number, directory in enumerate(directories)
     ]
     return render(contents, state)
-
-
-def require_place(path: Path, option: str) -> None:
-    """Raise ConfigError if a file cannot be there."""
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        problem = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
-        raise ConfigError(f"{option} {path}: {problem}; name a file in a folder that exists")

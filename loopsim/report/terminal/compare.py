@@ -8,8 +8,9 @@ from rich.text import Text
 from loopsim.core.text import printable
 from loopsim.metrics.drift import Drift
 from loopsim.report.compare import Comparison
+from loopsim.report.headlines import is_headline
 from loopsim.report.plain_words import interval, number, row_in_words, signed
-from loopsim.report.terminal.drift import COLOURS, is_headline
+from loopsim.report.terminal.drift import COLOURS
 from loopsim.report.terminal.screen import Screen
 from loopsim.store.rows import MeasuredRow
 

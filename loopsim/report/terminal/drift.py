@@ -9,13 +9,11 @@ from rich.text import Text
 from loopsim.core.text import printable
 from loopsim.metrics.estimate import OVERALL
 from loopsim.report.answers import Answer, Moved, answers, is_social_bias, moved_rows
-from loopsim.report.headlines import SECTIONS, Pair, headlines, is_headline
+from loopsim.report.headlines import SECTIONS, Pair, headlines
 from loopsim.report.summary import DriftRow, Summary
 from loopsim.report.terminal.interventions import print_interventions
 from loopsim.report.terminal.screen import Screen, marked
 from loopsim.store.rows import MeasuredRow
-
-__all__ = ["COLOURS", "is_headline", "print_answers", "print_report", "sparkline"]
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 MOST = 20  # rows that are shown without being asked for
@@ -121,7 +119,7 @@ def print_answers(console: Screen, found: Sequence[Answer]) -> None:
 def _most_telling(found: Sequence[Answer], rows: Sequence[Moved]) -> list[Pair]:
     """Return what the answers rest on, then the headlines whose Δ is largest by its own interval."""
     evidence = [(row.metric, row.group) for answer in found for row in answer.evidence]
-    clear = sorted(rows, key=lambda row: -abs(row.delta) / max(row.high - row.low, 1e-12))
+    clear = sorted(rows, key=lambda row: -row.clearness)
     others = headlines([(row.metric, row.group) for row in clear if row.delta])
     order = {pair: place for place, pair in enumerate(dict.fromkeys((row.metric, row.group) for row in rows))}
     chosen = list(dict.fromkeys([*evidence, *others]))[:MOST]

@@ -6,8 +6,9 @@ from rich.table import Table
 from rich.text import Text
 
 from loopsim.core.text import printable
+from loopsim.report.headlines import is_headline
 from loopsim.report.seeds import SeedRow
-from loopsim.report.terminal.drift import COLOURS, is_headline
+from loopsim.report.terminal.drift import COLOURS
 from loopsim.report.terminal.screen import Screen
 
 

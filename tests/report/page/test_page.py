@@ -15,11 +15,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from loopsim.core.errors import ConfigError
+from loopsim.core.run_folder import STATE
 from loopsim.report.page.contents import read_contents
 from loopsim.report.page.html import render
 from loopsim.report.page.series import series_of
 from loopsim.report.page.write import page_of, write_page
-from loopsim.runs.catalog import STATE
 from loopsim.store.rows import SampleRow
 from loopsim.store.store import Store
 from tests.helpers.browser import browser

@@ -2,8 +2,9 @@
 
 import pytest
 
+from loopsim.report.headlines import is_headline
 from loopsim.report.summary import DriftRow, Summary
-from loopsim.report.terminal.drift import is_headline, print_report, sparkline
+from loopsim.report.terminal.drift import print_report, sparkline
 from tests.helpers.estimates import estimate
 from tests.helpers.terminal import printed
 

@@ -1,0 +1,8 @@
+"""What stands in a run's folder, by name."""
+
+from typing import Final
+
+STATE: Final = "state.lmdb"
+ARTIFACTS: Final = "artifacts"
+SCRATCH: Final = "scratch"
+PAGE: Final = "report.html"
