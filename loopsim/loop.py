@@ -1,6 +1,7 @@
 """The loop: every phase of every generation that is not finished yet."""
 
 from loopsim.runs.run import ActiveRun
+from loopsim.trackers.tracking import followed
 
 
 def run_loop(run: ActiveRun) -> None:
@@ -8,9 +9,10 @@ def run_loop(run: ActiveRun) -> None:
 
     Raises Interrupted after a signal, with everything finished so far saved.
     """
-    for generation in run.pending():
-        for phase in run.planned(generation):
-            if run.finished(generation, phase):
-                continue
-            with run.attempt(generation, phase) as context:
-                run.finish(context, phase.body(context))
+    with followed(run):
+        for generation in run.pending():
+            for phase in run.planned(generation):
+                if run.finished(generation, phase):
+                    continue
+                with run.attempt(generation, phase) as context:
+                    run.finish(context, phase.body(context))

@@ -1,6 +1,6 @@
 """`loopsim start` and `loopsim resume`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,7 +41,10 @@ def start(
     log_json: LogJson = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Start a feedback loop and end with its drift report."""
+    """Start a feedback loop and end with its drift report.
+
+    Example: loopsim start pocket --generations 5 --alpha 0.3
+    """
     from loopsim.runs.catalog import free_name, new_place
 
     given = {"generations": generations, "compose.alpha": alpha, "compose.policy": policy, "seed": seed}
@@ -58,13 +61,23 @@ def resume(
     generations: Annotated[
         int | None, typer.Option(help="A larger number extends the run, also a finished one.")
     ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Only trackers.*: --set 'trackers.use=[\"tensorboard\"]'"
+        ),
+    ] = None,
     log_json: LogJson = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Go on with an interrupted loop, or extend a finished one."""
+    """Go on with an interrupted loop, or extend a finished one.
+
+    Example: loopsim resume pocket --generations 8
+    """
     from loopsim.runs.catalog import find_run
 
-    _loop(lambda: find_run(runs_dir, run, unfinished=run is None), log_json, generations=generations)
+    place = lambda: find_run(runs_dir, run, unfinished=run is None)  # noqa: E731
+    _loop(place, log_json, generations=generations, trackers=set_ or ())
 
 
 def _loop(
@@ -73,6 +86,7 @@ def _loop(
     *,
     config: "Config | None" = None,
     generations: int | None = None,
+    trackers: Sequence[str] = (),
 ) -> None:
     """Make the run (with `config`) or open it, in the directory that rank 0 chooses; loop; show what was
     found.
@@ -99,6 +113,7 @@ def _loop(
             config,
             expect="either" if config is None else "new",
             generations=generations,
+            trackers=trackers,
             world=world,
             emit=to_all(live, log),
         ) as run,

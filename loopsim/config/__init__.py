@@ -32,6 +32,7 @@ from loopsim.config.models import (
     TrainConfig,
 )
 from loopsim.config.resolved import ResolvedConfig
+from loopsim.config.trackers import TrackersConfig
 from loopsim.config.world import OpenMojiConfig, Profession, SkinType, Thing
 
 __all__ = [
@@ -39,6 +40,6 @@ __all__ = [
     "Config", "DataConfig", "DeviceConfig", "EncoderConfig", "EvaluateConfig", "FinetuneConfig",
     "GenerateConfig", "GeneratorConfig", "InterventionConfig", "OpenMojiConfig", "Profession",
     "ResolvedConfig", "ResolvedDataConfig", "ResolvedEvaluateConfig", "Section", "SkinType", "Source",
-    "Split", "Thing", "TrainConfig", "as_toml", "config_from_tree", "known_keys", "load_config",
-    "override_config", "parse_section", "parse_value", "read_toml", "with_values",
+    "Split", "Thing", "TrackersConfig", "TrainConfig", "as_toml", "config_from_tree", "known_keys",
+    "load_config", "override_config", "parse_section", "parse_value", "read_toml", "with_values",
 ]  # fmt: skip

@@ -18,6 +18,7 @@ from loopsim.config.models import (
     GenerateConfig,
     GeneratorConfig,
 )
+from loopsim.config.trackers import TrackersConfig
 
 MAX_GENERATIONS = 10_000  # each is planned, listed and summed up again at every opening
 
@@ -98,7 +99,7 @@ class Config(Section):
     by default loopsim's own.
 
     `keep`: whose generations' weights stay on disk: all, last (what the loop needs to go on), or every:N
-    beside it. `interventions` act in their order.
+    beside it. `interventions` act in their order. `trackers` only watch: they are no part of what a run is.
     """
 
     seed: Count = 0
@@ -119,6 +120,7 @@ class Config(Section):
     generate: GenerateConfig = GenerateConfig()
     device: DeviceConfig = DeviceConfig()
     interventions: tuple[InterventionConfig, ...] = ()
+    trackers: TrackersConfig = TrackersConfig()
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "Config":

@@ -192,6 +192,6 @@ class PhaseContext:
             world=self.world,
             interrupt=self.interrupt,
             advanced=lambda done, loss: self.emit(
-                StepTrained(self.generation, self.phase, done, num_steps, loss)
+                StepTrained(self.generation, self.phase, done, num_steps, loss, part)
             ),
         )

@@ -48,13 +48,16 @@ class PhaseStarted(Event):
 @final
 @dataclass(frozen=True)
 class StepTrained(Event):
-    """A training has finished `step` of `num_steps` steps; `loss` is that step's."""
+    """A training has finished `step` of `num_steps` steps; `loss` is that step's. A phase that trains several
+    models names the `part`.
+    """
 
     generation: int
     phase: str
     step: int
     num_steps: int
     loss: float
+    part: str = ""
 
 
 @final
@@ -92,6 +95,24 @@ class PhaseEnded(Event):
     facts: Mapping[str, Fact]
     seconds: float
     error: str | None = None
+
+
+@final
+@dataclass(frozen=True)
+class TrackerOpened(Event):
+    """A tracker follows the loop; `look` is how to look at what it keeps."""
+
+    tracker: str
+    look: str
+
+
+@final
+@dataclass(frozen=True)
+class TrackerLost(Event):
+    """A tracker failed, and follows this attempt no further; the loop goes on."""
+
+    tracker: str
+    reason: str
 
 
 Listener = Callable[[Event], None]

@@ -5,4 +5,5 @@ from typing import Final
 STATE: Final = "state.lmdb"
 ARTIFACTS: Final = "artifacts"
 SCRATCH: Final = "scratch"
+TRACKERS: Final = "trackers"
 PAGE: Final = "report.html"

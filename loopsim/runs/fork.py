@@ -11,7 +11,7 @@ from loopsim.config import Config, Section, override_config
 from loopsim.context.phase_names import PREPARE
 from loopsim.core.errors import ConfigError, RunExists, RunMismatch
 from loopsim.core.run_folder import ARTIFACTS, STATE
-from loopsim.runs.open import meta_rows, new_directory
+from loopsim.runs.open import followers, meta_rows, new_directory
 from loopsim.runs.resolve import resolve
 from loopsim.runs.stored_config import stored_config, tree_of_config
 from loopsim.store.artifacts import locate
@@ -30,12 +30,14 @@ from loopsim.store.rows import (
     ReplicateRow,
 )
 from loopsim.store.store import Store
+from loopsim.store.tracking_rows import TrackedRow, TrackersRow
 
 # What may differ from the branching point on. The ruler (data, evaluation, classifier, encoder) and the seed
 # stay: else nothing could be compared.
 CHANGEABLE = (
     "generations", "checkpoint_seconds", "keep", "num_threads", "compose", "generator", "clip", "captioner",
     "finetune", "generate", "interventions", "device",
+    "trackers",
 )  # fmt: skip
 
 
@@ -88,7 +90,8 @@ def fork_run(source: Path, target: Path, at: int, overrides: Iterable[str]) -> N
             for name in sorted({name for row in shared for name in row.artifacts.values()}):
                 _link_folder(locate(source / ARTIFACTS, name), place / ARTIFACTS / name)
             with Store(place / STATE, create=True) as new:
-                new.copy_from(store, lambda kind, key: _is_shared(kind, key, at), meta)
+                more = [*meta, *followers(resolved)]
+                new.copy_from(store, lambda kind, key: _is_shared(kind, key, at), more)
 
 
 def _is_untouched(target: Path, meta: Iterable[MetaRow]) -> bool:
@@ -108,7 +111,7 @@ def _is_shared(kind: type[Row], key: Key, at: int) -> bool:
     """Return whether a row is of the generations before `at`. S_at is drawn anew: it belongs to the
     generation that it is made for.
     """
-    if issubclass(kind, MetaRow) or kind in (AttemptRow, CheckpointRow):
+    if issubclass(kind, MetaRow) or kind in (AttemptRow, CheckpointRow, TrackersRow, TrackedRow):
         return False
     if kind in (ReplicateRow, AddedReplicateRow, ReplicateAuditRow):
         return True

@@ -3,12 +3,13 @@ scripts alike.
 """
 
 import shutil
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal
 
-from loopsim.config import Config, ResolvedConfig
+from loopsim.config import Config, ResolvedConfig, TrackersConfig, override_config
 from loopsim.config.load import parse_section
 from loopsim.context.session import Session
 from loopsim.core.device import choose_device
@@ -32,11 +33,11 @@ from loopsim.models.open_all import require_models
 from loopsim.phases.registry import phases_of
 from loopsim.runs.environment import environment, what_changed
 from loopsim.runs.lock import RunLock
-from loopsim.runs.resolve import agrees, checked, packages_of, resolve
+from loopsim.runs.resolve import agrees, checked, packages_of, require_trackers, resolve
 from loopsim.runs.run import ActiveRun
 from loopsim.runs.stored_config import not_found_here, stored_config, tree_of_config
 from loopsim.store.integrity import finished_phases
-from loopsim.store.row import MetaRow
+from loopsim.store.row import MetaRow, Row
 from loopsim.store.rows import (
     AttemptRow,
     BaseWeightsRow,
@@ -47,6 +48,7 @@ from loopsim.store.rows import (
     PhaseRow,
 )
 from loopsim.store.store import Store
+from loopsim.store.tracking_rows import TrackersRow
 
 Expect = Literal["new", "either"]
 
@@ -58,6 +60,7 @@ def open_or_create(
     *,
     expect: Expect = "either",
     generations: int | None = None,
+    trackers: Sequence[str] = (),
     world: World = World(),  # noqa: B008 - immutable
     emit: Listener = unheard,
     interrupt: Interrupt | None = None,
@@ -66,8 +69,8 @@ def open_or_create(
     is.
 
     `expect` "new" refuses a run that is there already; "either" goes on with it if it is what the config asks
-    for. Without a config the run must be there; `generations` extends it. On several ranks all call this, and
-    rank 0 decides.
+    for. Without a config the run must be there; `generations` extends it, and `trackers`
+    ("trackers.KEY=VALUE") change who follows it. On several ranks all call this, and rank 0 decides.
 
     Raises ConfigError, DataError or DiskFull before anything is written; RunExists, RunMismatch if the run is
     another's or needs what is not here; RunHeld if another process writes to it.
@@ -82,7 +85,7 @@ def open_or_create(
             Store(directory / STATE, readonly=True).close()
             lock = RunLock(directory)
         try:
-            run = _opened(directory, config, generations, world, emit, stopping, lock)
+            run = _opened(directory, config, generations, trackers, world, emit, stopping, lock)
         except BaseException:
             if lock is not None:
                 lock.release()
@@ -106,7 +109,7 @@ def _create(directory: Path, config: Config, emit: Listener) -> None:
         config, directory.parent, lambda split, done: emit(CorpusRead(split, done)), require_models
     )
     _require_disk(directory, planned_bytes(resolved, directory.parent))
-    build_run(directory, meta_rows(resolved, directory))
+    build_run(directory, [*meta_rows(resolved, directory), *followers(resolved)])
 
 
 def _is_untouched(directory: Path, config: Config) -> bool:
@@ -130,7 +133,12 @@ def meta_rows(config: ResolvedConfig, directory: Path) -> list[MetaRow]:
     ]
 
 
-def build_run(directory: Path, rows: list[MetaRow]) -> None:
+def followers(config: Config) -> list[TrackersRow]:
+    """Return the row of the trackers that follow a new run, if any do."""
+    return [trackers_row(config.trackers)] if config.trackers.use else []
+
+
+def build_run(directory: Path, rows: Sequence[Row]) -> None:
     """Make a run's directory whole or not at all: under a name of this process's own, synced, then
     renamed.
     """
@@ -186,6 +194,7 @@ def _opened(
     directory: Path,
     asked: Config | None,
     generations: int | None,
+    trackers: Sequence[str],
     world: World,
     emit: Listener,
     interrupt: Interrupt,
@@ -193,7 +202,9 @@ def _opened(
 ) -> ActiveRun:
     with ExitStack() as opened:
         store = opened.enter_context(Store(directory / STATE)) if world.is_main else None
-        config = world.broadcast(None if store is None else _config_of(store, directory, asked, generations))
+        config = world.broadcast(
+            None if store is None else _config_of(store, directory, asked, generations, trackers)
+        )
         reader = store or opened.enter_context(Store(directory / STATE, readonly=True))
         make_reproducible(config.num_threads)  # the number of threads is one of the things that may change
         changed, past = tuple(_other_machine(reader, world)), reader.get(PastRow)
@@ -224,16 +235,19 @@ def _opened(
 
 
 def _config_of(
-    store: Store, directory: Path, asked: Config | None, generations: int | None
+    store: Store, directory: Path, asked: Config | None, generations: int | None, trackers: Sequence[str]
 ) -> ResolvedConfig:
-    """Return the run's config, extended if asked. Raises RunMismatch if it is not what another config asks
-    for.
+    """Return the run's config, extended if asked, and with other trackers. Raises RunMismatch if it is not
+    what another config asks for.
     """
     config = stored_config(store, directory)
     if asked is not None and not agrees(checked(asked), config):
         raise RunMismatch(
             f"run {directory} was begun with another config; choose another --name, or delete it"
         )
+    if trackers:
+        config = _followed(store, directory, config, trackers)
+    require_trackers(config.trackers)
     if generations is None or generations == config.generations:
         return config
     if generations < 0:
@@ -246,6 +260,27 @@ def _config_of(
     config = config.model_copy(update={"generations": generations})
     store.write([ConfigRow(tree_of_config(config, directory))])
     return config
+
+
+def _followed(
+    store: Store, directory: Path, config: ResolvedConfig, overrides: Sequence[str]
+) -> ResolvedConfig:
+    """Return the config with other trackers, which the run keeps. Raises ConfigError for any other key."""
+    for override in overrides:
+        if not override.startswith("trackers."):
+            raise ConfigError(
+                f"--set {override}: a run goes on as it was begun; only trackers.* may change. To change "
+                f"more: loopsim fork {directory.name} --at G --set {override}"
+            )
+    trackers = override_config(config, overrides).trackers
+    store.write([trackers_row(trackers, store.get(TrackersRow))])
+    return config.model_copy(update={"trackers": trackers})
+
+
+def trackers_row(trackers: TrackersConfig, before: TrackersRow | None = None) -> TrackersRow:
+    """Return the row of a run's trackers; the name by which they know the run stays."""
+    known = uuid.uuid4().hex if before is None else before.id
+    return TrackersRow(trackers.model_dump(mode="json"), known)
 
 
 def _require_the_same(store: Store, directory: Path, config: ResolvedConfig) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from loopsim.config import SHIPPED, Config, ResolvedConfig, load_config
+from loopsim.config import SHIPPED, Config, ResolvedConfig, TrackersConfig, load_config
 from loopsim.core.choices import Origin
 from loopsim.core.device import Device, choose_device
 from loopsim.core.errors import ConfigError
+from loopsim.core.packages import require_package
 from loopsim.costs.batch_size import drawing_batch, finetuning_batch
 from loopsim.data.corpora import CORPORA, check_data
 from loopsim.evaluation.measure import MEASURES, default_measures
@@ -21,6 +22,7 @@ from loopsim.models.diffusion.loading import with_family
 from loopsim.phases.curations.curation import CURATIONS
 from loopsim.phases.policies.policy import POLICIES
 
+EXTRAS = {"trackio": "trackio"}  # of trackers; the others' is `trackers`
 # What a config may say instead of a value, by key: asked again, it agrees with whatever it was resolved to.
 OPEN: dict[tuple[str, str], tuple[object, ...]] = {
     ("data", "num_train"): ("all",),
@@ -55,6 +57,7 @@ def checked(config: Config) -> Config:
         MEASURES.require(config.evaluate.metrics)
     interventions = build(config.interventions)
     check_models(config)
+    require_trackers(config.trackers)
     kind = CORPORA.get(config.data.corpus)
     if config.generate.generator == "oracle" and not kind.knows_its_process:
         raise ConfigError(
@@ -75,6 +78,13 @@ def checked(config: Config) -> Config:
             "'checkpoint'"
         )
     return config.model_copy(update={"data": check_data(config.data)})
+
+
+def require_trackers(trackers: TrackersConfig) -> None:
+    """Raise ConfigError, with what to install, unless the trackers' packages are here."""
+    for name in trackers.use:
+        use = f'trackers.use = ["{name}"]'
+        require_package(name, EXTRAS.get(name, "trackers"), use)
 
 
 def resolve(
@@ -120,7 +130,7 @@ def agrees(asked: Config, stored: ResolvedConfig) -> bool:
     """Return whether a run of `stored` is what a config asks for: the same wherever the config leaves nothing
     open.
     """
-    wanted, have = asked.model_dump(mode="json"), stored.model_dump(mode="json")
+    wanted, have = (one.model_dump(mode="json", exclude={"trackers"}) for one in (asked, stored))
     for (section, name), left_open in OPEN.items():
         if wanted[section][name] in left_open:
             wanted[section][name] = have[section][name]

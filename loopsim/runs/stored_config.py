@@ -9,11 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from loopsim.config import ResolvedConfig
+from loopsim.config import ResolvedConfig, TrackersConfig
 from loopsim.core.errors import CorruptRun
 from loopsim.data.survey import manifest_path
 from loopsim.store.rows import ConfigRow
 from loopsim.store.store import Store
+from loopsim.store.tracking_rows import TrackersRow
 
 
 def stored_config(store: Store, directory: Path) -> ResolvedConfig:
@@ -23,7 +24,19 @@ def stored_config(store: Store, directory: Path) -> ResolvedConfig:
     row = store.get(ConfigRow)
     if row is None:
         raise CorruptRun(f"run {directory} has no config: `loopsim verify` says what is wrong with it")
-    return config_of_tree(row.tree, directory)
+    config, followed = config_of_tree(row.tree, directory), store.get(TrackersRow)
+    return (
+        config if followed is None else config.model_copy(update={"trackers": _trackers(followed, directory)})
+    )
+
+
+def _trackers(row: TrackersRow, directory: Path) -> TrackersConfig:
+    try:
+        return TrackersConfig.model_validate(row.tree)
+    except ValidationError as error:
+        raise CorruptRun(
+            f"run {directory.name}: its trackers cannot be read; it was made by another loopsim"
+        ) from error
 
 
 def config_of_tree(tree: Mapping[str, Any], directory: Path) -> ResolvedConfig:
@@ -45,12 +58,12 @@ def config_of_tree(tree: Mapping[str, Any], directory: Path) -> ResolvedConfig:
 
 def tree_of_config(config: ResolvedConfig, directory: Path) -> dict[str, Any]:
     """Return what is kept of a config; a manifest in its default place is left out: a run may move with its
-    folder.
+    folder. So are the trackers, which have a row of their own: they may change.
     """
     default = str(manifest_path(config.data.model_copy(update={"manifest": None}), directory.parent))
     if config.data.manifest == default:
         config = config.model_copy(update={"data": config.data.model_copy(update={"manifest": None})})
-    return config.model_dump(mode="json")
+    return config.model_dump(mode="json", exclude={"trackers"})
 
 
 def not_found_here(config: ResolvedConfig) -> str:

@@ -16,12 +16,14 @@ from loopsim.store.keys import Table, decode_key, readable, table_of
 from loopsim.store.migrations import OLDEST, upgrade
 from loopsim.store.row import Row
 from loopsim.store.rows import ROWS
+from loopsim.store.tracking_rows import TRACKING_ROWS
 
 R = TypeVar("R", bound=Row)
 SCHEMA_VERSION = 4  # 4: seals count rows by table and cover the seal before (see migrations.py)
 _HASH_BYTES = 16
-_BY_NAME = {row.NAME: row for row in ROWS if row.NAME}
-_BY_TABLE = {row.TABLE: row for row in ROWS if not row.NAME}
+_KINDS = (*ROWS, *TRACKING_ROWS)
+_BY_NAME = {row.NAME: row for row in _KINDS if row.NAME}
+_BY_TABLE = {row.TABLE: row for row in _KINDS if not row.NAME}
 _adapters: dict[type[Row], TypeAdapter[Any]] = {}  # made when a table is first read
 
 
@@ -40,7 +42,7 @@ def _adapter(kind: type[Row]) -> TypeAdapter[Any]:
 
 
 _JSON_NAMES = {
-    kind: tuple(f.name for f in fields(kind) if f.name not in (*kind.KEY, kind.BLOB)) for kind in ROWS
+    kind: tuple(f.name for f in fields(kind) if f.name not in (*kind.KEY, kind.BLOB)) for kind in _KINDS
 }
 
 

@@ -25,6 +25,8 @@ from loopsim.core.events import (
     PhaseStarted,
     RunOpened,
     StepTrained,
+    TrackerLost,
+    TrackerOpened,
 )
 from loopsim.core.text import printable
 from loopsim.phases.policies.policy import POLICIES
@@ -86,6 +88,12 @@ class LiveProgress:
                 self._bars.update(self._phase, completed=done, total=total, note="images")
             case PhaseEnded():
                 self._ended(event)
+            case TrackerOpened(tracker, look):
+                if not self._brief:
+                    self.console.print(marked("[dim]{} follows:[/dim] {}", tracker, look), soft_wrap=True)
+            case TrackerLost(tracker, reason):
+                told = "[yellow]{} follows no more:[/yellow] {}"
+                self.console.print(marked(told, tracker, reason), soft_wrap=True)
 
     def _opened(self, event: RunOpened) -> None:
         self._run = printable(Path(event.run).name)
