@@ -61,6 +61,8 @@ def audit(
 
     Shares come with intervals; a slope above 1 exaggerates the world's stereotype. Then, by group, how alike
     its pictures look.
+
+    Example: loopsim audit pocket -g 3 --json
     """
     from dataclasses import replace
 

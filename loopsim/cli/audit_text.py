@@ -33,6 +33,8 @@ def audit_text(
     """Audit stories or captions of any language model: omission, subordination, marked words.
 
     By gender, by race as first names tell it, and by both. Ratios of 1 are parity.
+
+    Example: loopsim audit-text stories.jsonl
     """
     from loopsim.data.first_names import open_first_names
     from loopsim.report.terminal.screen import bars, screen

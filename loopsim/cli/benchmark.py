@@ -21,6 +21,8 @@ def benchmark(
 
     Closed forms beside definitions, caches beside none, memory over many shards, the store at scale, drawing
     with remedies beside drawing without.
+
+    Example: loopsim benchmark metrics
     """
     from loopsim.core.errors import ConfigError
     from loopsim.core.reproducibility import make_reproducible

@@ -30,6 +30,8 @@ def check(
     """Read a corpus through, and freeze what is there in a manifest for runs.
 
     Counts images, captions and groups, and lists bad rows.
+
+    Example: loopsim data check own_folder.toml
     """
     from rich.progress import Progress, TaskID
 

@@ -66,6 +66,8 @@ def directions(
     """Fit the directions in a generator's noise that lead from one group to another.
 
     For `loopsim audit --direction`, and for [[interventions]] kind = "latent_direction".
+
+    Example: loopsim directions pocket -o directions.safetensors
     """
     from loopsim.core.errors import ConfigError
     from loopsim.core.reproducibility import make_reproducible

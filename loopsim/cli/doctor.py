@@ -7,7 +7,10 @@ from loopsim.cli.options import ConfigName, RunsDir, asked_config
 
 
 def doctor(config: ConfigName = "pocket", runs_dir: RunsDir = Path("runs")) -> None:
-    """Show versions, device, disk, packages that cannot be used, and what a config will cost here."""
+    """Show versions, device, disk, packages that cannot be used, and what a config will cost here.
+
+    Example: loopsim doctor pocket
+    """
     asked = asked_config(config)
 
     from loopsim.core.reproducibility import make_reproducible

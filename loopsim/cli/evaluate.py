@@ -19,7 +19,10 @@ def evaluate(
     log_json: LogJson = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Add a metric to a run, over all its generations, without training anything again."""
+    """Add a metric to a run, over all its generations, without training anything again.
+
+    Example: loopsim evaluate pocket --metric lic
+    """
     from loopsim.config.names import MEASURES
     from loopsim.core.errors import ConfigError
 

@@ -23,6 +23,8 @@ def fork(
     """Branch a run at a generation with another config; what is before it is shared.
 
     `loopsim resume` goes on with the branch.
+
+    Example: loopsim fork pocket --at 2 --name less --set compose.alpha=0.2
     """
     from loopsim.report.terminal.runs import command
     from loopsim.report.terminal.screen import screen

@@ -30,7 +30,10 @@ def plan(
     json_: Json = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Say what a loop will cost before anything runs: images, steps, FLOPs, GPU hours, disk."""
+    """Say what a loop will cost before anything runs: images, steps, FLOPs, GPU hours, disk.
+
+    Example: loopsim plan pocket --set generations=10
+    """
     asked = asked_config(config, set_)
 
     from loopsim.core.device import choose_device

@@ -25,7 +25,10 @@ def pretrain(
         int, typer.Option(help="With --check: pictures per profession for the neutral prompt.")
     ] = 50,
 ) -> None:
-    """Make the pocket preset's base weights (an hour on two cores), or check how faithful they are."""
+    """Make the pocket preset's base weights (an hour on two cores), or check how faithful they are.
+
+    Example: loopsim pretrain --out weights
+    """
     from loopsim.core.reproducibility import make_reproducible
     from loopsim.models.library_messages import silence_libraries
     from loopsim.report.terminal.screen import screen

@@ -9,7 +9,10 @@ from loopsim.cli.options import RunName, RunsDir
 
 
 def verify(run: RunName = None, runs_dir: RunsDir = Path("runs")) -> None:
-    """Recompute every checksum and file hash of a run, and print its digest."""
+    """Recompute every checksum and file hash of a run, and print its digest.
+
+    Example: loopsim verify pocket
+    """
     from loopsim.report.terminal.screen import screen
     from loopsim.runs.catalog import find_run
     from loopsim.runs.verify import verify_run
@@ -31,6 +34,8 @@ def repair(
     """Drop back to the last sound phase of a damaged run.
 
     Says first what is damaged and what will be done again, and asks.
+
+    Example: loopsim repair pocket
     """
     from loopsim.report.terminal.repair import print_repair
     from loopsim.report.terminal.runs import command
@@ -63,6 +68,8 @@ def gc(
     """Delete what killed writes left behind, and weights that the retention lets go.
 
     Says first what it would free, and asks.
+
+    Example: loopsim gc pocket --keep last
     """
     import re
 

@@ -89,7 +89,10 @@ def show(
     ] = 48,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Draw a contact sheet of a generation's samples with captions and lineage."""
+    """Draw a contact sheet of a generation's samples with captions and lineage.
+
+    Example: loopsim show pocket -g 3 -o samples.png
+    """
     from loopsim.core.output import require_place
     from loopsim.report.contact_sheet import draw_sheet, load_sheet_samples, save_sheet
     from loopsim.report.summary import summarize
@@ -116,7 +119,10 @@ def compare(
     json_: Json = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Show where runs part: in their configs, in a phase, and in what they measured."""
+    """Show where runs part: in their configs, in a phase, and in what they measured.
+
+    Example: loopsim compare pocket less
+    """
     from loopsim.core.errors import ConfigError
     from loopsim.report.compare import compare_runs, comparison_as_json
     from loopsim.report.terminal.compare import print_comparison

@@ -40,6 +40,8 @@ def sweep(
     """Run a grid of loops (seeds × α × policy …), and report each setting's drift over its seeds.
 
     The loops are ordinary runs; what is finished is not done again.
+
+    Example: loopsim sweep tiny --grid 'seed=[0,1,2]' --grid 'compose.alpha=[0.2,0.8]'
     """
     from loopsim.core.events import to_all
     from loopsim.core.interrupt import Interrupt
@@ -95,7 +97,10 @@ def calibrate(
     json_: Json = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Check the verdicts: how many are false where nothing drifts, how many planted shifts are found."""
+    """Check the verdicts: how many are false where nothing drifts, how many planted shifts are found.
+
+    Example: loopsim calibrate --loops 100
+    """
     from dataclasses import asdict
 
     from loopsim.core.interrupt import Interrupt
@@ -163,7 +168,10 @@ def torture(
     ] = "torture",
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Kill loops at random instants, resume them, and compare their digests with an undisturbed one's."""
+    """Kill loops at random instants, resume them, and compare their digests with an undisturbed one's.
+
+    Example: loopsim torture tiny
+    """
     asked = asked_config(config, set_)
 
     from collections import Counter

@@ -43,6 +43,8 @@ def interventions(
     """Run loops with each remedy and its control, from the same seeds, and compare them with none.
 
     The loops are ordinary runs; what is finished is not done again.
+
+    Example: loopsim study interventions study_interventions.toml
     """
     from loopsim.core.interrupt import Interrupt
     from loopsim.report.forest_plot import require_plots, save_forest

@@ -35,6 +35,8 @@ def watermark(
     """Read the watermarks of a run's pictures, as they are and after attacks, and what passes for one.
 
     Of runs with [[interventions]] kind = "watermark".
+
+    Example: loopsim watermark pocket -g 2
     """
     from loopsim.core.reproducibility import make_reproducible
     from loopsim.data.attacks import read_attack

@@ -4,6 +4,7 @@ from typing import Final
 
 STATE: Final = "state.lmdb"
 ARTIFACTS: Final = "artifacts"
+MODELS: Final = "models"  # readable names of artifacts
 SCRATCH: Final = "scratch"
 TRACKERS: Final = "trackers"
 PAGE: Final = "report.html"

@@ -8,6 +8,7 @@ from typing import final
 from loopsim.core.errors import DataError
 from loopsim.core.run_folder import ARTIFACTS, STATE
 from loopsim.runs.lock import RunLock
+from loopsim.runs.model_links import link_models
 from loopsim.runs.stored_config import stored_config
 from loopsim.store import artifacts
 from loopsim.store.integrity import PhaseKey, finished_phases, released_phases
@@ -146,4 +147,6 @@ def collect_run(directory: Path, keep: str | None = None) -> list[Freed]:
     """Free what a run does not need, by its config's retention or another. Returns what was deleted."""
     with RunLock(directory), Store(directory / STATE) as store:
         config = stored_config(store, directory)
-        return collect(directory / ARTIFACTS, store, keep or config.keep, config.generations)
+        freed = collect(directory / ARTIFACTS, store, keep or config.keep, config.generations)
+        link_models(directory, store)
+        return freed

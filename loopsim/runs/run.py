@@ -27,6 +27,7 @@ from loopsim.interventions.base import Place
 from loopsim.interventions.registry import Acting, acting
 from loopsim.runs.environment import environment
 from loopsim.runs.lock import RunLock
+from loopsim.runs.model_links import link_models
 from loopsim.runs.resolve import packages_of
 from loopsim.runs.retention import Freed, collect
 from loopsim.runs.schedule import names_of
@@ -260,6 +261,8 @@ class ActiveRun:
                 artifacts.remove(folder, checkpoint.artifact)
             if context.phase == "commit" and self.config.keep != "all":
                 self.collect()
+            if outputs.artifacts or context.phase == "commit":
+                link_models(self.directory, self.store)
         self.world.wait()
 
     def collect(self) -> list[Freed]:

@@ -2,12 +2,17 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from loopsim.cli.main import app
 from loopsim.config import load_config
 from loopsim.config.shipped import shipped_config, shipped_configs
 from tests.helpers.command_line import in_runs, loaded_after, loopsim_here
@@ -87,6 +92,26 @@ def test_runs_as_json(finished_run) -> None:
     assert (run["generations"], run["planned"], run["next"]) == (2, 2, None)
 
 
-@pytest.mark.parametrize("name", ["report", "view", "plot", "export", "runs", "init"])
-def test_help_has_an_example(name: str) -> None:
-    assert "Example: loopsim " in " ".join(loopsim_here(name, "--help").stdout.split())
+def commands() -> dict[str, Any]:
+    """Every command by the words that call it."""
+    found: dict[str, Any] = {}
+    for name, one in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        inner = getattr(one, "commands", None)
+        found |= {name: one} if inner is None else {f"{name} {word}": two for word, two in inner.items()}
+    return found
+
+
+@pytest.mark.parametrize("name", commands())
+def test_help_has_an_example_that_the_command_understands(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for file in ("stories.jsonl", "own_folder.toml", "study_interventions.toml"):
+        (tmp_path / file).touch()
+    text = " ".join(loopsim_here(*name.split(), "--help").stdout.split())
+    example = re.search(r"Example: loopsim (.*?) [╭│]", text)
+    assert example is not None
+    called = example[1]
+    assert called.startswith(name)
+    words = shlex.split(called.removeprefix(name))
+    commands()[name].make_context(name, words)  # every option is known, and every value of its kind

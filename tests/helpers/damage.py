@@ -15,7 +15,7 @@ _HEADER = 1 + 16  # a value's schema version and checksum; then four bytes of le
 
 def copy_of(finished: tuple[Path, str], root: Path) -> Path:
     """Copy a finished run (its directory and digest) to `root`/run and return that."""
-    shutil.copytree(finished[0], root / "run")
+    shutil.copytree(finished[0], root / "run", symlinks=True)
     return root / "run"
 
 
