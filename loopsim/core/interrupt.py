@@ -14,8 +14,8 @@ class Interrupt:
     """While entered, turns the first SIGINT, SIGTERM or SIGUSR1 (what Slurm sends before it preempts) into
     `requested`.
 
-    `check` raises Interrupted at a point where all is saved. A second signal ends the process there and then,
-    as a kill would.
+    `check` raises Interrupted at a point where all is saved; until then a line says that the signal was
+    heard. A second one ends the process there and then, as a kill would.
     """
 
     def __init__(self) -> None:
@@ -42,6 +42,8 @@ class Interrupt:
             os.write(2, b"\nloopsim: stopped at once; `loopsim resume` goes on from what is saved\n")
             os._exit(128 + number)
         self.requested = signal.Signals(number)
+        os.write(2, b"\r\x1b[K" if os.isatty(2) else b"")
+        os.write(2, b"loopsim: stopping where all is saved, soon; once more stops at once\n")
 
     def check(self) -> None:
         """Raise Interrupted (exit code 128 and the signal's number: 130, 143, 138) if a signal came."""

@@ -319,7 +319,7 @@ def rows_of(found: Plan, *, every: bool) -> tuple[list[PlanRow], list[str]]:
         f"{readable_bytes(found.extra_memory)} more for encodings, beside one checkpoint"
     )
     notes.append(
-        "hours are FLOPs by the rate that is reached: reading pictures and what a small batch wastes come "
+        "times are FLOPs by the rate that is reached: reading pictures and what a small batch wastes come "
         "on top; --utilisation changes it"
     )
     return [*rows, total], notes

@@ -1,12 +1,11 @@
 """A contact sheet: a generation's samples with their captions and lineage, as one picture."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from loopsim.core.errors import ConfigError, CorruptRun, RunNotFound
 from loopsim.core.files import write_atomically
@@ -14,12 +13,13 @@ from loopsim.core.output import refusals_told
 from loopsim.core.run_folder import STATE
 from loopsim.core.text import printable
 from loopsim.data.images import decode_picture
+from loopsim.report.lettering import Lettering
 from loopsim.runs.catalog import require_generation
 from loopsim.runs.stored_config import config_of_tree
 from loopsim.store.rows import ConfigRow, CurationRow, SampleRow
 from loopsim.store.store import Store
 
-PICTURE, LINE, MARGIN, CHARACTERS = 128, 13, 10, 24
+PICTURE, LINE, MARGIN = 128, 13, 10
 TEXT_LINES = 6  # of a caption, and of a prompt
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 BLACK, GREY, BLUE, RED = "black", (90, 90, 90), (30, 70, 160), (200, 40, 40)
@@ -74,23 +74,28 @@ def draw_sheet(
         "red frame: dropped by curation",
         *(["blue: the prompt"] if any(map(_is_rewritten, samples)) else []),
     ]
-    font = ImageFont.load_default(size=10)
-    texts = [_lines(item) for item in samples]
+    small, large = Lettering(10), Lettering(14)
+    texts = [_lines(item, small) for item in samples]
     cell_width = PICTURE + 2 * MARGIN
     cell_height = PICTURE + max(map(len, texts), default=0) * LINE + 2 * MARGIN
     rows = -(-len(samples) // columns)
-    sheet = Image.new("RGB", (columns * cell_width, rows * cell_height + 50), "white")
+    notes = [printable(footer)] if footer else []
+    if small.lacking:
+        codes = ", ".join(f"U+{ord(letter[0]):04X}" for letter in sorted(small.lacking)[:8])
+        notes.insert(0, f"no font of this machine has {codes}: install one that does (Noto has most)")
+    height = rows * cell_height + 34 + 16 * max(len(notes), 1)
+    sheet = Image.new("RGB", (columns * cell_width, height), "white")
     pen = ImageDraw.Draw(sheet)
-    pen.text((MARGIN, 8), f"{title} ({'; '.join(legend)})", fill=BLACK, font=ImageFont.load_default(size=14))
+    large.draw(pen, (MARGIN, 8), f"{title} ({'; '.join(legend)})", BLACK)
     for number, (item, text) in enumerate(zip(samples, texts, strict=True)):
         left, top = number % columns * cell_width + MARGIN, number // columns * cell_height + 34
         if not item.curation.kept:
             pen.rectangle((left - 3, top - 3, left + PICTURE + 2, top + PICTURE + 2), fill=RED)
         sheet.paste(_enlarged(item.sample.picture), (left, top))
         for line_number, (line, colour) in enumerate(text):
-            pen.text((left, top + PICTURE + 3 + line_number * LINE), line, fill=colour, font=font)
-    if footer:
-        pen.text((MARGIN, sheet.height - 14), printable(footer), fill=GREY, font=font)
+            small.draw(pen, (left, top + PICTURE + 3 + line_number * LINE), line, colour)
+    for number, note in enumerate(reversed(notes)):
+        small.draw(pen, (MARGIN, sheet.height - 14 - 16 * number), note, GREY)
     return sheet
 
 
@@ -115,19 +120,19 @@ def _is_rewritten(item: SheetSample) -> bool:
     return item.sample.prompt != item.sample.caption or item.sample.negative != ""
 
 
-def _lines(item: SheetSample) -> list[Line]:
+def _lines(item: SheetSample, lettering: Lettering) -> list[Line]:
     """Return what stands under a picture."""
     sample, curation = item.sample, item.curation
-    lines: list[Line] = [(line, BLACK) for line in _wrapped(sample.caption)]
+
+    def wrapped(text: str) -> list[str]:
+        return lettering.wrapped(text, PICTURE + MARGIN, TEXT_LINES)
+
+    lines: list[Line] = [(line, BLACK) for line in wrapped(sample.caption)]
     if _is_rewritten(item):
         read = sample.prompt + (f" (not: {sample.negative})" if sample.negative else "")
-        lines += [(line, BLUE) for line in _wrapped(read)]
+        lines += [(line, BLUE) for line in wrapped(read)]
     return [
         *lines,
-        (printable(f"#{sample.index} {sample.origin} by {sample.model[:6]}"), GREY),
+        (printable(f"#{sample.index}, SD_{sample.generation - 1}, text: {sample.origin}"), GREY),
         (f"{'kept' if curation.kept else 'dropped'}, CLIP {curation.clip_score:.3f}", GREY),
     ]
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(printable(text), CHARACTERS)[:TEXT_LINES]

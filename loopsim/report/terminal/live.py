@@ -81,7 +81,9 @@ class LiveProgress:
                 self._opened(event)
             case PhaseStarted(generation, phase):
                 self._bars.update(self._loop, description=f"{self._run}, generation {generation}")
-                self._bars.reset(self._phase, description=f"  {phase}", total=None, note="", visible=True)
+                self._bars.reset(
+                    self._phase, description=f"  {in_words(phase)}", total=None, note="", visible=True
+                )
             case StepTrained(step=step, num_steps=num_steps, loss=loss):
                 self._bars.update(self._phase, completed=step, total=num_steps, note=f"loss {loss:.3f}")
             case ImagesDrawn(done=done, total=total):
@@ -115,16 +117,16 @@ class LiveProgress:
             told = marked("[yellow]interrupted[/yellow]")
         else:
             told = marked("[red]failed:[/red] {}", (event.error or "").split("\n")[0])
-        place = marked(
-            "[dim]g{}[/dim] {} {} s  ", event.generation, f"{event.phase:<16}", f"{event.seconds:6.1f}"
-        )
+        phase, seconds = f"{in_words(event.phase):<16}", f"{event.seconds:6.1f}"
+        place = marked("[dim]g{}[/dim] {} {} s  ", event.generation, phase, seconds)
         self.console.print(place + told)
 
 
 def print_run(console: Screen, directory: Path, config: ResolvedConfig) -> None:
     """Print which run goes on, and what its generations do, in a sentence."""
     compose, generate = config.compose, config.generate
-    alpha = f" α={compose.alpha}" if POLICIES.get(compose.policy).uses_alpha else ""
+    alphas = compose.alpha if isinstance(compose.alpha, tuple) else (compose.alpha,)
+    alpha = f" α={', '.join(f'{one:g}' for one in alphas)}" if POLICIES.get(compose.policy).uses_alpha else ""
     does = (
         f"{compose.policy}{alpha}, {config.finetune.method} from {config.finetune.start}, "
         f"{generate.prompts} prompts, {generate.curation}"
@@ -132,6 +134,12 @@ def print_run(console: Screen, directory: Path, config: ResolvedConfig) -> None:
     does += "".join(f", {entry.kind}" for entry in config.interventions)
     told = "run [bold]{}[/bold]: baseline and {} generations, {}"
     console.print(marked(told, directory, config.generations, does))
+
+
+def in_words(phase: str) -> str:
+    """Return a phase's name for people: of a replicate of the baseline "train_clip, again 1"."""
+    name, _, replicate = phase.partition("#")
+    return f"{name}, again {replicate}" if replicate else name
 
 
 def _name(fact: str) -> str:

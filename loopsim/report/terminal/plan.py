@@ -6,7 +6,7 @@ from rich.table import Table
 
 from loopsim.context.phase_names import all_phases, base_name
 from loopsim.core.text import printable
-from loopsim.core.units import readable_bytes
+from loopsim.core.units import readable_bytes, readable_time
 from loopsim.costs.measured import Cost
 from loopsim.costs.plan import PlanRow
 from loopsim.report.terminal.screen import Screen
@@ -15,12 +15,12 @@ from loopsim.report.terminal.screen import Screen
 def print_plan(console: Screen, title: str, rows: Sequence[PlanRow], notes: Sequence[str]) -> None:
     """Print the table of costs, its total, and the notes."""
     table = Table(title=printable(title), title_justify="left", box=None)
-    for column in ("generation", "phase", "images", "steps", "PFLOP", "hours", "disk"):
+    for column in ("generation", "phase", "images", "steps", "PFLOP", "time", "disk"):
         table.add_column(column, justify="left" if column in ("generation", "phase") else "right")
     for row in rows:
         images = f"{row.num_images:,}" if row.num_images else ""
         steps = f"{row.num_steps:,}" if row.num_steps else ""
-        numbers = (_short(row.flops / 1e15), _short(row.hours), readable_bytes(row.disk))
+        numbers = (_short(row.flops / 1e15), readable_time(3600 * row.hours), readable_bytes(row.disk))
         table.add_row(row.generation, row.phase, images, steps, *numbers)
     console.print(table)
     for note in notes:
@@ -28,7 +28,7 @@ def print_plan(console: Screen, title: str, rows: Sequence[PlanRow], notes: Sequ
 
 
 def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}" if value >= 1 else f"{value:.3f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}" if value >= 1 else f"{value:.2g}"
 
 
 def print_budget(

@@ -11,6 +11,8 @@ from loopsim.core.events import (
     PhaseStarted,
     RunOpened,
     StepTrained,
+    TrackerLost,
+    TrackerOpened,
 )
 from loopsim.report.terminal.live import LiveProgress
 from tests.helpers.terminal import printed
@@ -58,6 +60,18 @@ def test_facts_are_short() -> None:
     facts = {"recall@1": 0.53219, "gender_error": None, "num_metrics": 3}
     text = seen(OPENED, PhaseEnded(0, "evaluate", "finished", facts, 1.0))
     assert text.endswith("recall@1 0.532, gender error n/a, metrics 3\n")
+
+
+def test_replicates_and_trackers_are_told_in_words() -> None:
+    text = seen(
+        OPENED,
+        PhaseEnded(0, "train_clip#1", "finished", {}, 1.0),
+        TrackerOpened("mlflow", "mlflow ui"),
+        TrackerLost("mlflow", "no [red]route"),
+    )
+    first, *others = text.splitlines()
+    assert first.startswith("g0 train_clip, again 1 ")
+    assert others == ["mlflow follows: mlflow ui", "mlflow follows no more: no [red]route"]
 
 
 def test_another_machine_is_warned_of() -> None:
