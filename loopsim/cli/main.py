@@ -15,6 +15,7 @@ from loopsim.cli.doctor import doctor
 from loopsim.cli.evaluate import evaluate
 from loopsim.cli.export import export
 from loopsim.cli.fork import fork
+from loopsim.cli.housekeeping import delete, note, rename
 from loopsim.cli.init import init
 from loopsim.cli.loops import resume, start
 from loopsim.cli.plan import plan
@@ -31,7 +32,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Loops": (init, start, resume, fork, plan),
     "Results": (report, view, runs, show, compare, evaluate, plot, export),
     "Studies": (sweep, audit, audit_text, directions, watermark, calibrate),
-    "Runs on disk": (verify, repair, gc),
+    "Runs on disk": (note, rename, delete, verify, repair, gc),
     "This machine": (doctor, benchmark, torture, pretrain),
 }
 # What the parser of arguments raises; typer exports only one of its kinds.

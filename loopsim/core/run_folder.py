@@ -7,4 +7,5 @@ ARTIFACTS: Final = "artifacts"
 MODELS: Final = "models"  # readable names of artifacts
 SCRATCH: Final = "scratch"
 TRACKERS: Final = "trackers"
+LOCK: Final = "lock"
 PAGE: Final = "report.html"

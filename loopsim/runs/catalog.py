@@ -11,6 +11,7 @@ from loopsim.core.errors import ConfigError, LoopsimError, RunNotFound
 from loopsim.core.run_folder import STATE
 from loopsim.runs.schedule import planned_phases
 from loopsim.runs.stored_config import stored_config
+from loopsim.store.notes import NoteRow
 from loopsim.store.rows import PastRow, PhaseRow, SampleRow
 from loopsim.store.store import Store
 
@@ -29,6 +30,8 @@ class RunState:
     next_phase: str | None
     num_samples: int
     changed_at: float
+    note: str = ""
+    tags: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -46,6 +49,8 @@ class RunState:
             "next": self.next_phase,
             "samples": self.num_samples,
             "changed": self.changed_at,
+            "note": self.note,
+            "tags": list(self.tags),
         }
 
 
@@ -55,6 +60,7 @@ def run_state(directory: Path) -> RunState:
     """
     with Store(directory / STATE, readonly=True) as store:
         config, past = stored_config(store, directory), store.get(PastRow)
+        noted = store.get(NoteRow) or NoteRow()
         done, num_samples = set(), 0
         for row in store.scan(PhaseRow):
             done.add((row.generation, row.phase))
@@ -73,6 +79,8 @@ def run_state(directory: Path) -> RunState:
         f"generation {todo[0][0]}, {todo[0][1]}" if todo else None,
         num_samples,
         (directory / STATE / "data.mdb").stat().st_mtime,
+        noted.text,
+        tuple(noted.tags),
     )
 
 

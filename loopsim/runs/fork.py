@@ -17,6 +17,7 @@ from loopsim.runs.stored_config import stored_config, tree_of_config
 from loopsim.store.artifacts import locate
 from loopsim.store.integrity import finished_phases, released_phases
 from loopsim.store.keys import Key
+from loopsim.store.notes import NoteRow
 from loopsim.store.row import MetaRow, Row
 from loopsim.store.rows import (
     AddedReplicateRow,
@@ -111,7 +112,7 @@ def _is_shared(kind: type[Row], key: Key, at: int) -> bool:
     """Return whether a row is of the generations before `at`. S_at is drawn anew: it belongs to the
     generation that it is made for.
     """
-    if issubclass(kind, MetaRow) or kind in (AttemptRow, CheckpointRow, TrackersRow, TrackedRow):
+    if issubclass(kind, MetaRow) or kind in (AttemptRow, CheckpointRow, TrackersRow, TrackedRow, NoteRow):
         return False
     if kind in (ReplicateRow, AddedReplicateRow, ReplicateAuditRow):
         return True

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self, final
 
 from loopsim.core.errors import CorruptRun, RunHeld, StorageFailed, storage_error
+from loopsim.core.run_folder import LOCK
 
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 _MAX_TEXT = 4096
@@ -26,7 +27,7 @@ class RunLock:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._file = _opened(directory / "lock")  # held as long as the run is open
+        self._file = _opened(directory / LOCK)  # held as long as the run is open
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(self._file, 0)

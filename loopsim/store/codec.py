@@ -14,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from loopsim.core.errors import CorruptRun
 from loopsim.store.keys import Table, decode_key, readable, table_of
 from loopsim.store.migrations import OLDEST, upgrade
+from loopsim.store.notes import NoteRow
 from loopsim.store.row import Row
 from loopsim.store.rows import ROWS
 from loopsim.store.tracking_rows import TRACKING_ROWS
@@ -21,7 +22,7 @@ from loopsim.store.tracking_rows import TRACKING_ROWS
 R = TypeVar("R", bound=Row)
 SCHEMA_VERSION = 4  # 4: seals count rows by table and cover the seal before (see migrations.py)
 _HASH_BYTES = 16
-_KINDS = (*ROWS, *TRACKING_ROWS)
+_KINDS: tuple[type[Row], ...] = (*ROWS, NoteRow, *TRACKING_ROWS)
 _BY_NAME = {row.NAME: row for row in _KINDS if row.NAME}
 _BY_TABLE = {row.TABLE: row for row in _KINDS if not row.NAME}
 _adapters: dict[type[Row], TypeAdapter[Any]] = {}  # made when a table is first read

@@ -63,8 +63,8 @@ def released_phases(store: Store) -> set[PhaseKey]:
 def owner_of(raw_key: bytes) -> PhaseKey | None:
     """Return the phase that wrote a row, None if none did. Raises ValueError for a key of a wrong shape."""
     table = table_of(raw_key)
-    if table_of(raw_key) in (Table.TRACKERS, Table.TRACKED):
-        return None  # what others were told stays told
+    if table_of(raw_key) in (Table.NOTE, Table.TRACKERS, Table.TRACKED):
+        return None  # what was noted, and what others were told, stays
     first, *rest = decode_key(raw_key)
     if not isinstance(first, int):
         return None

@@ -11,7 +11,7 @@ MAX_KEY_BYTES = 511
 
 
 class Table(StrEnum):
-    """Every kind of row. The last five are bookkeeping of one machine's work, left out of the digest."""
+    """Every kind of row. The last six are bookkeeping of one machine's work, left out of the digest."""
 
     META = "meta"  # name
     PHASE = "phase"  # generation, phase
@@ -31,18 +31,21 @@ class Table(StrEnum):
     CHECKPOINT = "checkpoint"  # generation, phase: where an unfinished training stands
     ATTEMPT = "attempt"  # number: when, where and by whom work was done
     RELEASED = "released"  # generation, phase: its weights were let go by the config's retention
+    NOTE = "note"  # what people noted
     TRACKERS = "trackers"  # which trackers follow the run, and as what
     TRACKED = "tracked"  # tracker, generation, phase: what it was told already
 
 
-VOLATILE = (Table.CHECKPOINT, Table.ATTEMPT, Table.RELEASED, Table.TRACKERS, Table.TRACKED)
+VOLATILE = (
+    Table.CHECKPOINT, Table.ATTEMPT, Table.RELEASED, Table.NOTE, Table.TRACKERS, Table.TRACKED,
+)  # fmt: skip
 # The kinds of a key's parts after its table: i is an integer, s a string.
 SHAPES = {
     Table.META: "s", Table.PHASE: "is", Table.DATASET: "ii", Table.SAMPLE: "ii", Table.CURATION: "ii",
     Table.PREPARED: "iii", Table.AUDIT: "ii", Table.METRIC: "iss", Table.ITEMS: "is", Table.REPLICATE: "iss",
     Table.REPLICATE_AUDIT: "ii", Table.ADDED: "iss", Table.ADDED_ITEMS: "is", Table.CHECKPOINT: "is",
     Table.ATTEMPT: "i", Table.RELEASED: "is", Table.ADDED_REPLICATE: "iss", Table.ADDED_SEAL: "i",
-    Table.TRACKERS: "", Table.TRACKED: "sis",
+    Table.NOTE: "", Table.TRACKERS: "", Table.TRACKED: "sis",
 }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ def test_every_event_is_a_line_with_its_numbers(tmp_path: Path) -> None:
         "step": 3,
         "num_steps": 8,
         "loss": 0.25,
+        "part": "",
     }
     assert opened["time"] <= step["time"] <= ended["time"]
     assert ended["facts"] == {"num_images": 200, "note": "a\nb"}

@@ -28,6 +28,10 @@ def print_runs(console: Screen, states: Sequence[RunState], runs_dir: Path) -> N
         progress = f"{max(state.finished_generations - 1, 0)} of {state.planned_generations}"
         table.add_row(printable(state.name), progress, stands, str(state.num_samples), changed)
     console.print(table)
+    for state in states:
+        if state.note or state.tags:
+            tags = "".join(f" [{tag}]" for tag in state.tags)
+            console.print(printable(f"{state.name}:{tags} {state.note}".rstrip()), style="dim")
 
 
 def print_next_steps(console: Screen, directory: Path, generations: int) -> None:
