@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, final
 
-from loopsim.config import Config, ResolvedConfig, with_values
+from loopsim.config import Config, ResolvedConfig, as_toml, with_values
 from loopsim.core.choices import Choices
 from loopsim.core.errors import ConfigError, DataError, RunNotFound
 from loopsim.core.events import Event, Listener, unheard
@@ -275,11 +275,12 @@ def resume(
     run: str | Path | Run | None = None,
     *,
     generations: int | None = None,
+    trackers: Mapping[str, Any] | None = None,
     runs_dir: str | Path = "runs",
     listener: Listener = unheard,
 ) -> Run:
     """Go on with an interrupted loop (by default the latest one), or extend a finished one to more
-    `generations`.
+    `generations`; `trackers` change who follows it: `trackers={"use": ["tensorboard"]}`.
     """
     from loopsim.loop import run_loop
     from loopsim.runs.open import open_or_create
@@ -287,7 +288,8 @@ def resume(
     directory = _directory(run, runs_dir, unfinished=run is None)
     if isinstance(run, Run):
         run.close()  # a process has a store open for reading, or for writing
-    with open_or_create(directory, generations=generations, emit=listener) as opened:
+    changes = [f"trackers.{name}={as_toml(value)}" for name, value in (trackers or {}).items()]
+    with open_or_create(directory, generations=generations, trackers=changes, emit=listener) as opened:
         run_loop(opened)
     return Run(directory)
 

@@ -10,6 +10,7 @@ from loopsim.cli import data, study
 from loopsim.cli.audit import audit
 from loopsim.cli.audit_text import audit_text
 from loopsim.cli.benchmark import benchmark
+from loopsim.cli.classifier import classifier
 from loopsim.cli.directions import directions
 from loopsim.cli.doctor import doctor
 from loopsim.cli.evaluate import evaluate
@@ -30,7 +31,7 @@ from loopsim.core.errors import LoopsimError, refused
 
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Loops": (init, start, resume, fork, plan),
-    "Results": (report, view, runs, show, compare, evaluate, plot, export),
+    "Results": (report, view, runs, show, compare, evaluate, classifier, plot, export),
     "Studies": (sweep, audit, audit_text, directions, watermark, calibrate),
     "Runs on disk": (note, rename, delete, verify, repair, gc),
     "This machine": (doctor, benchmark, torture, pretrain),

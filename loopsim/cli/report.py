@@ -79,34 +79,57 @@ def runs(json_: Json = False, runs_dir: RunsDir = Path("runs")) -> None:
 def show(
     run: RunName = None,
     generation: Annotated[
-        int, typer.Option("-g", "--generation", help="Whose samples: S_g, for g >= 1.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "-g", "--generation", help="Whose samples: S_g, g >= 1 (default 1); of --strip the last."
+        ),
+    ] = None,
+    strip: Annotated[
+        bool, typer.Option("--strip", help="The same prompts and seeds over the generations instead.")
+    ] = False,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A .png, .jpg or .webp; by default <run>-g<g>.png.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="A .png, .jpg or .webp; by default <run>-g<g>.png, or <run>-strip.png."
+        ),
     ] = None,
     num_samples: Annotated[
-        int, typer.Option("-n", "--num-samples", min=1, help="How many, spread over the generation.")
-    ] = 48,
+        int | None,
+        typer.Option(
+            "-n", "--num-samples", min=1, help="How many, spread over the generation (48), or prompts (12)."
+        ),
+    ] = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Draw a contact sheet of a generation's samples with captions and lineage.
+    """Draw a contact sheet of a generation's samples with captions and lineage, or a strip over generations.
 
-    Example: loopsim show pocket -g 3 -o samples.png
+    Example: loopsim show pocket --strip -o strip.png
     """
     from loopsim.core.output import require_place
     from loopsim.report.contact_sheet import draw_sheet, load_sheet_samples, save_sheet
+    from loopsim.report.filmstrip import draw_films, load_films
     from loopsim.report.summary import summarize
     from loopsim.report.terminal.screen import screen
-    from loopsim.runs.catalog import find_run
+    from loopsim.runs.catalog import find_run, require_generation, run_state
 
     if output is not None:
         require_place(output, "-o")
     directory = find_run(runs_dir, run)
-    samples = load_sheet_samples(directory, generation, num_samples)
-    path = output or Path(f"{directory.name}-g{generation}.png")
-    sheet = draw_sheet(samples, directory.name, generation, summarize(directory).attribution)
-    save_sheet(sheet, path)
-    screen().print(f"{len(samples)} samples of generation {generation}: {path}", soft_wrap=True)
+    if strip:
+        planned = run_state(directory).planned_generations
+        last = planned if generation is None else generation
+        require_generation(directory, last, planned)
+        films = load_films(directory, last, num_samples or 12)
+        path = output or Path(f"{directory.name}-strip.png")
+        save_sheet(draw_films(films, directory.name, summarize(directory).attribution), path)
+        told = f"{len(films)} prompts over {len(films[0].generations)} generations"
+    else:
+        chosen = 1 if generation is None else generation
+        samples = load_sheet_samples(directory, chosen, num_samples or 48)
+        path = output or Path(f"{directory.name}-g{chosen}.png")
+        save_sheet(draw_sheet(samples, directory.name, chosen, summarize(directory).attribution), path)
+        told = f"{len(samples)} samples of generation {chosen}"
+    screen().print(f"{told}: {path}", soft_wrap=True)
 
 
 def compare(

@@ -79,10 +79,7 @@ def draw_sheet(
     cell_width = PICTURE + 2 * MARGIN
     cell_height = PICTURE + max(map(len, texts), default=0) * LINE + 2 * MARGIN
     rows = -(-len(samples) // columns)
-    notes = [printable(footer)] if footer else []
-    if small.lacking:
-        codes = ", ".join(f"U+{ord(letter[0]):04X}" for letter in sorted(small.lacking)[:8])
-        notes.insert(0, f"no font of this machine has {codes}: install one that does (Noto has most)")
+    notes = footnotes(footer, small)
     height = rows * cell_height + 34 + 16 * max(len(notes), 1)
     sheet = Image.new("RGB", (columns * cell_width, height), "white")
     pen = ImageDraw.Draw(sheet)
@@ -91,12 +88,21 @@ def draw_sheet(
         left, top = number % columns * cell_width + MARGIN, number // columns * cell_height + 34
         if not item.curation.kept:
             pen.rectangle((left - 3, top - 3, left + PICTURE + 2, top + PICTURE + 2), fill=RED)
-        sheet.paste(_enlarged(item.sample.picture), (left, top))
+        sheet.paste(enlarged(item.sample.picture), (left, top))
         for line_number, (line, colour) in enumerate(text):
             small.draw(pen, (left, top + PICTURE + 3 + line_number * LINE), line, colour)
     for number, note in enumerate(reversed(notes)):
         small.draw(pen, (MARGIN, sheet.height - 14 - 16 * number), note, GREY)
     return sheet
+
+
+def footnotes(footer: str | None, lettering: Lettering) -> list[str]:
+    """Return what stands at a sheet's foot: letters that no font here has, and whose pictures these are."""
+    notes = [printable(footer)] if footer else []
+    if lettering.lacking:
+        codes = ", ".join(f"U+{ord(letter[0]):04X}" for letter in sorted(lettering.lacking)[:8])
+        notes.insert(0, f"no font of this machine has {codes}: install one that does (Noto has most)")
+    return notes
 
 
 def save_sheet(sheet: Image.Image, path: Path, option: str = "-o") -> None:
@@ -110,7 +116,8 @@ def save_sheet(sheet: Image.Image, path: Path, option: str = "-o") -> None:
         write_atomically(path, lambda place: sheet.save(place, format=format_, quality=92))
 
 
-def _enlarged(picture: bytes) -> Image.Image:
+def enlarged(picture: bytes) -> Image.Image:
+    """Return a stored picture as sheets show it: small ones without smoothing."""
     original = Image.fromarray(decode_picture(picture))
     smoothing = Image.Resampling.NEAREST if original.width <= PICTURE else Image.Resampling.LANCZOS
     return original.resize((PICTURE, PICTURE), smoothing)

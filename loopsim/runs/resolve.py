@@ -104,8 +104,9 @@ def resolve(
     kind, weights = CORPORA.get(config.data.corpus), weights_folder(config)
     settled, device = with_family(config, weights), choose_device(config.device)
     first(settled, weights, device)
+    labels = labels_of(settled.classifier, weights)  # what means no group is told before anything runs
     if settled.interventions:
-        check(settled, labels_of(settled.classifier, weights))
+        check(settled, labels)
     data = kind.resolve(config.data, runs_dir, report)
     metrics = config.evaluate.metrics
     evaluate = {

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from loopsim.core.errors import CorruptRun
+from loopsim.api import resume
+from loopsim.core.errors import ConfigError, CorruptRun
 from loopsim.core.events import TrackerLost
 from loopsim.loop import run_loop
 from loopsim.runs.open import open_or_create
@@ -318,3 +319,12 @@ def test_names_of_curves_suit_every_tracker_and_stay_apart(tmp_path: Path) -> No
         assert os.path.normpath(name) == name
         assert len(name) <= 250
     assert training_entry("finetune#1/man", 3, 0.5).curve == "finetune replicate 1 man/loss"
+
+
+@pytest.mark.slow
+def test_from_python_a_resume_names_who_follows(clean: tuple[Path, str], tmp_path: Path) -> None:
+    run = copy_of(clean, tmp_path)
+    resume(run, generations=3, trackers={"use": ["tensorboard"]})
+    assert tensorboard_points(run)[1]
+    with pytest.raises(ConfigError, match="trackers"):
+        resume(run, trackers={"us": ["tensorboard"]})

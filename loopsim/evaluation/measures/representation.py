@@ -42,7 +42,7 @@ def shares(
         estimates = Disaggregated()
         for attribute in [a for a in attributes if not corrected or a in confusions]:
             seen = [label[attribute] for label in labels]
-            confusion = np.array(confusions[attribute]) if corrected else None
+            confusion = confusions[attribute] if corrected else None
             estimates |= representation(seen, values[attribute], attribute, weights, confusion)
         if estimates:
             yield name, estimates

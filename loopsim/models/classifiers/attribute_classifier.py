@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-# Of an attribute: [observed][true], shares that sum to 1 over what is observed.
-Confusion = list[list[float]]
+from loopsim.metrics.confusion import Confusion
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttributeClassifier(ABC):
-    """`values` are the labels that it can give, by attribute; `confusion[attribute][observed][true]` are
-    shares that sum to 1 over `observed`.
+    """`values` are the labels that it can give, by attribute; `confusion` says how often it was right on
+    labelled pictures.
 
-    An attribute without a confusion matrix was never compared with labelled pictures.
+    An attribute without a confusion matrix was never compared with such pictures.
     """
 
     values: Mapping[str, tuple[str, ...]]

@@ -13,6 +13,7 @@ from transformers import ResNetConfig, ResNetForImageClassification
 from loopsim.config import SHIPPED, ClassifierConfig
 from loopsim.core.device import Device
 from loopsim.core.errors import DataError
+from loopsim.metrics.confusion import Confusion
 from loopsim.models.classifiers.attribute_classifier import AttributeClassifier
 from loopsim.models.classifiers.classifier_kind import ClassifierKind
 from loopsim.models.clip import Clip
@@ -70,7 +71,7 @@ class CellClassifier(AttributeClassifier):
         content = {
             "values": dict(self.values),
             "cells": [dict(cell) for cell in self.cells],
-            "confusion": dict(self.confusion),
+            "confusion": {name: one.counts for name, one in self.confusion.items()},
         }
         (folder / CONFUSION_FILE).write_text(json.dumps(content))
 
@@ -82,7 +83,8 @@ def load_classifier(folder: Path) -> CellClassifier:
         content = json.loads((folder / CONFUSION_FILE).read_text())
         model = load_whole(ResNetForImageClassification, folder, dtype=torch.float32).eval()
         values = {attribute: tuple(names) for attribute, names in content["values"].items()}
-        return CellClassifier(model, content["cells"], values=values, confusion=content["confusion"])
+        confusion = {name: Confusion.of(counts) for name, counts in content["confusion"].items()}
+        return CellClassifier(model, content["cells"], values=values, confusion=confusion)
     except LOAD_ERRORS as error:
         raise DataError(f"classifier {folder} cannot be loaded: {first_line(error)}") from error
 

@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassi
 from loopsim.config import ClassifierConfig
 from loopsim.core.device import CPU, Device
 from loopsim.core.errors import ConfigError, DataError
+from loopsim.data.labels import VALUES, canonical
 from loopsim.models.classifiers.attribute_classifier import AttributeClassifier
 from loopsim.models.classifiers.classifier_kind import ClassifierKind
 from loopsim.models.clip import Clip
@@ -46,7 +47,7 @@ def load_checkpoints(
     checkpoints: Mapping[str, str], renames: Mapping[str, str], device: Device = CPU
 ) -> CheckpointClassifier:
     """Return a classifier of image-classification checkpoints (folders or hub ids), by attribute. Raises
-    DataError.
+    DataError, and ConfigError for labels that mean no group.
     """
     models, values = {}, {}
     for attribute, name in checkpoints.items():
@@ -59,7 +60,7 @@ def load_checkpoints(
             models[attribute] = (device.place(model), processor)
         except LOAD_ERRORS as error:
             raise _unloadable(attribute, name, error) from error
-        values[attribute] = _values(model.config.id2label, renames)
+        values[attribute] = _values(attribute, model.config.id2label, renames)
     return CheckpointClassifier(models, device, values=values)
 
 
@@ -67,8 +68,30 @@ def _unloadable(attribute: str, name: str, error: Exception) -> DataError:
     return DataError(f"classifier {name!r} of {attribute} cannot be loaded: {first_line(error)}")
 
 
-def _values(known: Mapping[int, str], renames: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(renames.get(known[i], known[i]) for i in range(len(known)))
+def _values(attribute: str, known: Mapping[int, str], renames: Mapping[str, str]) -> tuple[str, ...]:
+    """Return loopsim's word for each of a checkpoint's labels: as `renames` says, or a known synonym's.
+
+    Raises ConfigError for a label of a known attribute that is no group of it: nobody would ever be counted.
+    """
+    names = [known[i] for i in range(len(known))]
+    found = tuple(renames.get(name, canonical(attribute, name)) for name in names)
+    groups = VALUES.get(attribute)
+    lost = [
+        name for name, value in zip(names, found, strict=True)
+        if groups is not None and value not in groups and name not in renames
+    ]  # fmt: skip
+    if groups is not None and lost:
+        raise ConfigError(
+            f"classifier.checkpoints.{attribute}: its label {lost[0]!r} is no {attribute} that loopsim knows "
+            f"({', '.join(groups)}); say what each of its labels means: "
+            f'classifier.renames = {{ "{lost[0]}" = "{groups[0]}" }}'
+        )
+    if len(set(found)) < len(found):
+        raise ConfigError(
+            f"classifier.checkpoints.{attribute}: two of its labels ({', '.join(names)}) mean the same; give "
+            "each a value of its own in classifier.renames"
+        )
+    return found
 
 
 @final
@@ -94,7 +117,7 @@ class Checkpoints(ClassifierKind):
                 found = AutoConfig.from_pretrained(model_folder(name), trust_remote_code=False)
             except LOAD_ERRORS as error:
                 raise _unloadable(attribute, name, error) from error
-            values[attribute] = _values(found.id2label, config.renames)
+            values[attribute] = _values(attribute, found.id2label, config.renames)
         return values
 
     def open(

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from loopsim.models.classifiers.attribute_classifier import AttributeClassifier, Confusion
+from loopsim.metrics.confusion import Confusion
+from loopsim.models.classifiers.attribute_classifier import AttributeClassifier
 
 
 def confusion_matrices(
@@ -13,17 +14,17 @@ def confusion_matrices(
     true: Sequence[Mapping[str, str]],
     observed: Sequence[Mapping[str, str]],
 ) -> dict[str, Confusion]:
-    """Return per attribute C[observed][true] = P(observed | true), columns summing to 1; an attribute with a
-    value that never occurs is left out.
+    """Return how often which value was seen for which, by attribute; an attribute with a value that never
+    occurs is left out.
     """
     matrices = {}
     for attribute, names in values.items():
-        counts = np.zeros((len(names), len(names)))
+        counts = np.zeros((len(names), len(names)), int)
         for is_, seen in zip(true, observed, strict=True):
             if is_.get(attribute) in names:
                 counts[names.index(seen[attribute]), names.index(is_[attribute])] += 1
         if counts.sum(0).all():
-            matrices[attribute] = (counts / counts.sum(0)).tolist()
+            matrices[attribute] = Confusion.of(counts)
     return matrices
 
 

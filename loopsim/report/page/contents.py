@@ -16,6 +16,7 @@ from loopsim.report.page.pictures import Sample, Strip, samples_by_group, strips
 from loopsim.report.summary import Summary, summarize
 from loopsim.runs.stored_config import stored_config
 from loopsim.store.integrity import last_seal
+from loopsim.store.notes import NoteRow
 from loopsim.store.rows import AttemptRow
 from loopsim.store.store import Store
 
@@ -52,6 +53,8 @@ class RunContents:
     seal: str | None
     planned: int
     machine: Mapping[str, Any]
+    note: str
+    tags: Sequence[str]
 
     @property
     def is_finished(self) -> bool:
@@ -65,6 +68,7 @@ def read_contents(directory: Path, *, pictures: bool = True) -> RunContents:
     with Store(directory / STATE, readonly=True) as store:
         config = stored_config(store, directory)
         attempts = list(store.scan(AttemptRow))
+        noted = store.get(NoteRow) or NoteRow()
         sampled = max((g for g in summary.generations if g > 0), default=0)
         return RunContents(
             printable(directory.name),
@@ -79,6 +83,8 @@ def read_contents(directory: Path, *, pictures: bool = True) -> RunContents:
             last_seal(store),
             config.generations,
             attempts[-1].machine if attempts else {"python": sys.version.split()[0]},
+            printable(noted.text),
+            [printable(tag) for tag in noted.tags],
         )
 
 

@@ -47,6 +47,9 @@ def render(runs: Sequence[RunContents], state: str = "") -> str:
         "state": state,
         "marks": MARKS,
         "blocks": [{"label": one.label, "answers": answers(one.last)} for one in series],
+        "notes": [
+            (run.name if len(runs) > 1 else "", run.tags, run.note) for run in runs if run.note or run.tags
+        ],
         "caution": texts.caution(series),
         "legend": [
             (HUES[i % len(HUES)], _SHAPES[i % len(_SHAPES)], one.label) for i, one in enumerate(series)

@@ -15,8 +15,9 @@ from loopsim.config import SHIPPED, ResolvedConfig
 from loopsim.core.errors import LoopsimError
 from loopsim.core.text import printable
 from loopsim.data.images import decode_picture
+from loopsim.report.filmstrip import films
 from loopsim.report.plain_words import group_in_words
-from loopsim.store.rows import AuditRow, CurationRow, ItemsRow, SampleRow
+from loopsim.store.rows import CurationRow, ItemsRow, SampleRow
 from loopsim.store.store import Store
 
 SIDE = 112  # pixels: larger pictures are scaled down to it
@@ -53,25 +54,10 @@ class Sample:
 
 
 def strips(store: Store, generations: Sequence[int]) -> list[Strip]:
-    """Return what the generators of S_1 … S_g drew for the same neutral prompts from the same seeds: of up to
-    eight prompts, spread over those that there are, the first seed.
-    """
-    drawn: dict[tuple[str, int], dict[int, bytes]] = {}
-    for generation in generations:
-        for row in store.scan(AuditRow, generation):
-            drawn.setdefault((row.prompt, row.seed), {})[generation] = row.picture
-    first = dict(reversed(drawn))  # of each prompt, its first seed
-    prompts = list(dict.fromkeys(prompt for prompt, _ in drawn))
-    num = min(PROMPTS, len(prompts))
-    chosen = [prompts[i * len(prompts) // num] for i in range(num)]
-    shown = [g for g in generations if any(g in frames for frames in drawn.values())]
+    """Return what the generators of S_1 … S_g drew for the same neutral prompts from the same seeds."""
     return [
-        Strip(
-            printable(prompt),
-            first[prompt],
-            tuple(_frame(g, drawn[prompt, first[prompt]].get(g)) for g in shown),
-        )
-        for prompt in chosen
+        Strip(printable(film.prompt), film.seed, tuple(map(_frame, film.generations, film.frames)))
+        for film in films(store, generations, PROMPTS)
     ]
 
 

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from loopsim.config import ClassifierConfig
+from loopsim.config import ClassifierConfig, Config
 from loopsim.core.device import CPU
 from loopsim.core.errors import ConfigError
+from loopsim.metrics.confusion import Confusion
 from loopsim.models.classifiers import CLASSIFIERS, label_pictures, labels_of, open_classifier, with_confusion
 from loopsim.models.classifiers.people_detector import load_detector
 from loopsim.models.clip import Clip, load_clip
+from loopsim.runs.resolve import resolve
 from tests.helpers import corpora
 from tests.helpers.checkpoints import TinyModels
 
@@ -49,12 +51,32 @@ def test_checkpoints_are_opened_and_renamed(tiny_models: TinyModels, weights: Pa
         CLASSIFIERS.get("checkpoint").check(ClassifierConfig(kind="checkpoint"))
 
 
+def test_labels_have_known_synonyms_and_what_means_nobody_is_refused_before_anything_runs(
+    tiny_models: TinyModels, weights: Path, tmp_path: Path
+) -> None:
+    folder = str(tiny_models["gender"])  # its labels are Male and Female
+    plain = ClassifierConfig(kind="checkpoint", checkpoints={"gender": folder})
+    assert labels_of(plain, weights) == {"gender": ("man", "woman")}
+    assert open_classifier(plain, weights, CPU, no_clip).values == {"gender": ("man", "woman")}
+    other = ClassifierConfig(kind="checkpoint", checkpoints={"skin_tone": folder})
+    with pytest.raises(ConfigError, match="label 'Male' is no skin_tone that loopsim knows"):
+        labels_of(other, weights)
+    with pytest.raises(ConfigError, match="skin_tone"):
+        resolve(Config(classifier=other), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    stated = ClassifierConfig(kind="checkpoint", checkpoints={"mood": folder})
+    assert labels_of(stated, weights) == {"mood": ("Male", "Female")}  # nobody knows what it means
+    same = plain.model_copy(update={"renames": {"Male": "woman"}})
+    with pytest.raises(ConfigError, match="mean the same"):
+        labels_of(same, weights)
+
+
 def test_a_calibrated_classifier_is_the_same_one_with_matrices(
     tiny_models: TinyModels, weights: Path
 ) -> None:
     config = ClassifierConfig(kind="checkpoint", checkpoints={"gender": str(tiny_models["gender"])})
     classifier = open_classifier(config, weights, CPU, no_clip)
-    matrices = {"gender": [[0.9, 0.2], [0.1, 0.8]]}
+    matrices = {"gender": Confusion(((9, 2), (1, 8)))}
     calibrated = with_confusion(classifier, matrices)
     assert (calibrated.confusion, classifier.confusion) == (matrices, {})
     images = corpora.pictures(5)

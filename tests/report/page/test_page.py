@@ -20,10 +20,12 @@ from loopsim.report.page.contents import read_contents
 from loopsim.report.page.html import render
 from loopsim.report.page.series import series_of
 from loopsim.report.page.write import page_of, write_page
+from loopsim.runs.housekeeping import annotate
 from loopsim.store.rows import SampleRow
 from loopsim.store.store import Store
 from tests.helpers.browser import browser
 from tests.helpers.command_line import in_runs, loopsim_here
+from tests.helpers.damage import copy_of
 from tests.helpers.loops import small_config, start_run
 
 HOSTILE = "</script><img src=x onerror=\"document.title='taken'\"><b>bold</b> {{ 7 * 7 }}"
@@ -82,6 +84,18 @@ def test_it_works_by_keyboard_and_its_slider_moves_the_chart(page: Path) -> None
         sample.locator("summary").focus()
         window.page.keyboard.press("Enter")
         assert "drawn by" in sample.inner_text()
+
+
+def test_what_people_noted_stands_at_the_top_as_text(finished_run: tuple[Path, str], tmp_path: Path) -> None:
+    run = copy_of(finished_run, tmp_path)
+    assert 'class="note"' not in page_of([run])
+    annotate(run, HOSTILE, ["pilot", "<i>x</i>"])
+    found = page_of([run])
+    assert HOSTILE not in found
+    top = html.unescape(re.sub(r"<[^>]+>", " ", found[found.index('class="note"') : found.index("<nav")]))
+    assert HOSTILE in top
+    assert "pilot" in top
+    assert "<i>x</i>" in top
 
 
 def test_the_first_screen_answers_in_words(page: Path, finished_run: tuple[Path, str]) -> None:
