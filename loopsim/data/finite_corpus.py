@@ -7,9 +7,9 @@ import numpy as np
 
 from loopsim.config import ResolvedDataConfig
 from loopsim.core.errors import ConfigError
+from loopsim.core.group_labels import known_values
 from loopsim.core.rng import numpy_generator
 from loopsim.data.corpus import Corpus, ItemKey, Record, Split
-from loopsim.data.labels import known_values
 
 
 class FiniteCorpus(Corpus):

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from loopsim.config import Split
+from loopsim.core.group_labels import attribute_name, canonical, is_known, known_values
 from loopsim.data.image_ref import ImageRef
-from loopsim.data.labels import attribute_name, canonical, is_known, known_values
 
 MAX_CAPTION_WORDS, MAX_CAPTION_LENGTH, MAX_LABEL = 1000, 20_000, 60
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from loopsim.core.group_labels import canonical, is_known
 from loopsim.core.text import printable
-from loopsim.data.labels import canonical, is_known
 from loopsim.data.paths import open_plain, require
 from loopsim.data.people_in_text import GENDERS, NONBINARY
 from loopsim.data.reading import BadRow, UnusableText

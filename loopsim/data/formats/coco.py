@@ -12,9 +12,9 @@ from pydantic import model_validator
 
 from loopsim.config import Section
 from loopsim.core.errors import DataError
+from loopsim.core.group_labels import agreed
 from loopsim.data.formats.corpus_format import CorpusFormat
 from loopsim.data.image_ref import ImageRef
-from loopsim.data.labels import agreed
 from loopsim.data.paths import inside, is_file, require, require_folder
 from loopsim.data.reading import BadRow, Item, Reading, UnusableText, Values, clean_captions, label_of
 from loopsim.data.tables import read_json, read_rows

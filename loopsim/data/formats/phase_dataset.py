@@ -13,9 +13,9 @@ from typing import Any, Literal, final
 
 from loopsim.config import Section
 from loopsim.core.errors import DataError
+from loopsim.core.group_labels import agreed, attribute_name
 from loopsim.data.formats.corpus_format import CorpusFormat
 from loopsim.data.image_ref import ImageRef
-from loopsim.data.labels import agreed, attribute_name
 from loopsim.data.paths import inside, is_file, require_folder
 from loopsim.data.reading import BadRow, Item, Reading, UnusableText, Values, clean_captions, label_of
 from loopsim.data.tables import read_json

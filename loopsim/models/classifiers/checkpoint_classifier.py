@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassi
 from loopsim.config import ClassifierConfig
 from loopsim.core.device import CPU, Device
 from loopsim.core.errors import ConfigError, DataError
-from loopsim.data.labels import VALUES, canonical
+from loopsim.core.group_labels import VALUES, canonical
 from loopsim.models.classifiers.attribute_classifier import AttributeClassifier
 from loopsim.models.classifiers.classifier_kind import ClassifierKind
 from loopsim.models.clip import Clip
