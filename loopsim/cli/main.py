@@ -10,6 +10,7 @@ from loopsim.cli import data, study
 from loopsim.cli.audit import audit
 from loopsim.cli.audit_text import audit_text
 from loopsim.cli.benchmark import benchmark
+from loopsim.cli.calibrate import calibrate
 from loopsim.cli.classifier import classifier
 from loopsim.cli.directions import directions
 from loopsim.cli.doctor import doctor
@@ -24,7 +25,7 @@ from loopsim.cli.plot import plot
 from loopsim.cli.pretrain import pretrain
 from loopsim.cli.repair import gc, repair, verify
 from loopsim.cli.report import compare, report, runs, show
-from loopsim.cli.studies import calibrate, sweep, torture
+from loopsim.cli.studies import sweep, torture
 from loopsim.cli.view import view
 from loopsim.cli.watermark import watermark
 from loopsim.core.errors import LoopsimError, refused

@@ -55,7 +55,8 @@ def report(
         raise ConfigError("several runs make a page: add --html FILE; or see `loopsim compare`")
     summary = summarize(find_run(runs_dir, runs[0] if runs else None), metric or ())
     if json_:
-        print_json(summary.as_json() | {"answers": [one.as_json() for one in answers(moved_rows(summary))]})
+        found = answers(moved_rows(summary), summary.lost_now)
+        print_json(summary.as_json() | {"answers": [one.as_json() for one in found]})
     else:
         print_report(screen(), summary, everything=everything or bool(metric))
 

@@ -18,8 +18,7 @@ from loopsim.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from loopsim.report.terminal.screen import Screen
-    from loopsim.studies.calibration import Calibration
+    pass
 
 
 def sweep(
@@ -79,82 +78,6 @@ def sweep(
     for setting, rows in settings:
         title = ", ".join(f"{key} = {value}" for key, value in setting.items()) or config
         print_seeds(screen(), title, rows)
-
-
-def calibrate(
-    loops: Annotated[
-        int,
-        typer.Option(
-            min=0, help="Oracle loops of data metrics alone, without drift, and as many with a planted shift."
-        ),
-    ] = 40,
-    model_loops: Annotated[
-        int, typer.Option(min=0, help="Oracle loops of the tiny preset with all metrics.")
-    ] = 30,
-    name: Annotated[
-        str, typer.Option(help="The folder in --runs-dir that holds the loops; the same again goes on.")
-    ] = "calibration",
-    json_: Json = False,
-    runs_dir: RunsDir = Path("runs"),
-) -> None:
-    """Check the verdicts: how many are false where nothing drifts, how many planted shifts are found.
-
-    Example: loopsim calibrate --loops 100
-    """
-    from dataclasses import asdict
-
-    from loopsim.core.interrupt import Interrupt
-    from loopsim.report.terminal.screen import bars, screen
-    from loopsim.runs.catalog import new_place
-    from loopsim.studies.calibration import calibrate as run_controls
-    from loopsim.studies.calibration import control_configs
-
-    with (
-        stop_tells("go on with the same command"),
-        Interrupt() as interrupt,
-        bars() as shown,
-    ):
-        task = shown.add_task("loops", total=None)
-        found = run_controls(
-            new_place(runs_dir, name),
-            control_configs(loops, model_loops),
-            interrupt,
-            lambda run, done, total: shown.update(task, description=run, completed=done, total=total),
-        )
-    if json_:
-        print_json(
-            {
-                "null": [asdict(row) | {"rate": row.rate} for row in found.null],
-                "planted": [asdict(row) for row in found.planted],
-            }
-        )
-    else:
-        _print_calibration(screen(), found)
-
-
-def _print_calibration(console: "Screen", found: "Calibration") -> None:
-    from rich.table import Table
-
-    null, planted = (Table(box=None, pad_edge=False) for _ in range(2))
-    null.add_column("nothing drifts")
-    for name in ("loops", "verdicts", "false", "rate", "95 %"):
-        null.add_column(name, justify="right")
-    for row in found.null:
-        counts = (row.num_loops, row.num_verdicts, row.num_false)
-        null.add_row(row.rows, *map(str, counts), f"{row.rate:.1%}", f"{row.low:.1%}-{row.high:.1%}")
-    planted.add_column("planted shift")
-    for name in ("loops", "sign found", "intervals", "cover the truth"):
-        planted.add_column(name, justify="right")
-    for shift in found.planted:
-        shares = (_share(shift.num_found, shift.num_loops), _share(shift.num_covered, shift.num_intervals))
-        planted.add_row(shift.rows, str(shift.num_loops), shares[0], str(shift.num_intervals), shares[1])
-    for table in (null, planted):
-        if table.row_count:
-            console.print(table)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else "n/a"
 
 
 def torture(

@@ -31,9 +31,11 @@ def table_of(summary: Summary) -> list[TableRow]:
             f"`loopsim resume {summary.run}`"
         )
     drifts = {(row.generation, row.metric, row.group): row for row in summary.drift}
+    lost = {(row.generation, row.metric, row.group) for row in summary.lost}
     rows = []
     for one in summary.metrics:
-        moved = drifts.get((one.generation, one.metric, one.group))
+        place = (one.generation, one.metric, one.group)
+        moved = drifts.get(place)
         row: TableRow = {
             "run": summary.run,
             "generation": one.generation,
@@ -50,7 +52,9 @@ def table_of(summary: Summary) -> list[TableRow]:
             "delta_high": moved and moved.high,
             "p_value": moved and moved.p_value,
             "adjusted_p": moved and moved.adjusted_p,
-            "verdict": moved and moved.verdict,
+            "verdict": moved.verdict if moved else "lost" if place in lost else None,
+            "slope": moved and moved.trend and moved.trend.slope,
+            "trend": moved and moved.trend and moved.trend.verdict,
             "reason": one.reason,
         }
         rows.append({k: unicode_text(v) if isinstance(v, str) else v for k, v in row.items()})

@@ -3,8 +3,10 @@
 
 LIC = LIC_M - LIC_D. A classifier learns to tell the attribute from captions with their gender words masked,
 once from the model's captions (M), once from the human ones (D); each term is 100 · mean of s · 1[â = a] on a
-balanced test set, s the confidence in the prediction. Positive: the model's captions betray more than the
-annotators' do. 25 is an uninformed classifier's floor for two classes. LIC cannot tell which words betray it.
+balanced test set, s the confidence in the prediction. Of several human captions each has a classifier of its
+own, and D is their average, so that both terms learn from as many texts (the authors have five). Positive:
+the model's captions betray more than the annotators' do. 25 is an uninformed classifier's floor for two
+classes. LIC cannot tell which words betray it.
 
 Here are the words and the arithmetic; the classifiers are in `loopsim.models.text_classifier`.
 """
@@ -15,6 +17,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from loopsim.core.gendered_words import FEMININE, MASCULINE
+from loopsim.metrics.estimate import quotient, resampling_weights
 
 MASK, UNKNOWN = "[mask]", "[unk]"
 
@@ -58,6 +61,21 @@ def balanced_split(
     return np.concatenate([m[num_test:size] for m in members]), np.concatenate(
         [m[:num_test] for m in members]
     )
+
+
+def over_seeds(scores: np.ndarray, weights: np.ndarray, seed: int) -> tuple[float, np.ndarray]:
+    """Return the mean over seeds of a mean over items, and its bootstrap replicates [B].
+
+    `scores` [s, n] are NaN for the items that a seed did not test. Items are resampled by `weights` [B, n]
+    and seeds beside them, each by itself (Owen's pigeonhole bootstrap, which errs on the wide side).
+    """
+    tested = np.isfinite(scores)
+    known = np.where(tested, scores, 0).astype(np.float32)
+    by_seed = quotient(weights @ known.T, weights @ tested.T.astype(np.float32))  # [B, s]
+    drawn = resampling_weights(len(scores), len(weights), seed)
+    drawn = np.where(np.isfinite(by_seed), drawn, 0)  # a resample may lack all items of a seed
+    replicates = quotient((drawn * np.nan_to_num(by_seed)).sum(1), drawn.sum(1))
+    return float((known.sum(1) / tested.sum(1)).mean()), replicates
 
 
 def leakage(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -18,24 +18,27 @@ Predictor = Callable[[Sequence[str]], np.ndarray]  # texts [n] -> class probabil
 
 
 class _BiLSTM(nn.Module):
-    """Two bidirectional layers over word embeddings; the last states of both directions decide."""
+    """Two bidirectional layers over word embeddings; the last states of both directions decide. Half of the
+    embeddings, and of the last states, are dropped in training, as the authors do.
+    """
 
     def __init__(self, num_words: int, num_classes: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(num_words, 100, padding_idx=0)
         self.lstm = nn.LSTM(100, 256, num_layers=2, bidirectional=True, dropout=0.5, batch_first=True)
+        self.dropout = nn.Dropout(0.5)
         self.head = nn.Linear(512, num_classes)
 
     def forward(self, words: list[Tensor]) -> Tensor:
         lengths = torch.tensor([len(w) for w in words])
         packed = pack_padded_sequence(
-            self.embedding(pad_sequence(words, batch_first=True)),
+            self.dropout(self.embedding(pad_sequence(words, batch_first=True))),
             lengths,
             batch_first=True,
             enforce_sorted=False,
         )
         hidden = self.lstm(packed)[1][0]
-        logits: Tensor = self.head(torch.cat([hidden[-2], hidden[-1]], dim=1))
+        logits: Tensor = self.head(self.dropout(torch.cat([hidden[-2], hidden[-1]], dim=1)))
         return logits
 
 

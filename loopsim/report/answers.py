@@ -5,9 +5,10 @@ where there is none, that is "no evidence", with the interval that says how much
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, final
 
+from loopsim.metrics.drift import NO_EVIDENCE, UNKNOWN
 from loopsim.metrics.estimate import OVERALL
 from loopsim.report.plain_words import (
     ARTEFACTS,
@@ -18,10 +19,11 @@ from loopsim.report.plain_words import (
     signed,
     words_of,
 )
-from loopsim.report.summary import DriftRow, Summary
+from loopsim.report.summary import Summary
+from loopsim.report.trajectories import Lost
 
 Says = Literal["worse", "better", "mixed", "no evidence", "not measured"]
-NO_EVIDENCE: Final = "no evidence"
+TRAINED_ONCE: Final = "retraining noise unknown, each model was trained once (evaluate.num_replicates)"
 # Sets of shares in the order in which they answer who is fading: the data before the draws, corrected first.
 SHARES: Final = ("dataset_share_corrected", "dataset_share", "sample_share_corrected", "sample_share")
 MODELS: Final = ("recall@1", "cider_d", "gender_error")
@@ -31,8 +33,8 @@ PICTURES: Final = ("sample_fd_clip", "sample_recall", "clip_score", "stated_fide
 @final
 @dataclass(frozen=True)
 class Moved:
-    """How far one row has moved: its first and last values, Δ with its interval, and the verdict; `unsure`:
-    it asks a model that was trained once, so that what retraining alone does is not known.
+    """How far one row has moved: its first and last values, Δ with its interval, the verdict, and that of its
+    trend ("" without one).
     """
 
     metric: str
@@ -45,7 +47,12 @@ class Moved:
     verdict: str
     is_bias: bool
     section: str
-    unsure: bool = False
+    trend: str = ""
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether its trend has a verdict."""
+        return self.trend in ("rising", "falling")
 
     @property
     def clearness(self) -> float:
@@ -57,13 +64,17 @@ class Moved:
         """The row with its numbers, in words."""
         return (
             f"{row_in_words(self.metric, self.group)} {number(self.first)} → {number(self.last)} "
-            f"(Δ {signed(self.delta)} {interval(self.low, self.high)})"
+            f"(Δ {signed(self.delta)} {interval(self.low, self.high)}{self._trend})"
         )
+
+    @property
+    def _trend(self) -> str:
+        return f", {self.trend}" if self.is_moving else ""
 
     @property
     def is_better(self) -> bool | None:
         """Whether it moved the better way; None where neither way is, or it did not move."""
-        if self.verdict == NO_EVIDENCE or self.delta == 0:
+        if self.verdict in (NO_EVIDENCE, UNKNOWN) or self.delta == 0:
             return None
         if self.is_bias:
             return self.delta < 0
@@ -101,22 +112,20 @@ def moved_rows(summary: Summary, generation: int | None = None) -> list[Moved]:
             found.append(
                 Moved(
                     metric, group, before.value, now.value, moved.delta, moved.low, moved.high, moved.verdict,
-                    now.is_bias, now.section, _is_unsure(moved, has_model=now.has_model),
+                    now.is_bias, now.section, moved.trend.verdict if moved.trend else "",
                 )
             )  # fmt: skip
     return found
 
 
-def _is_unsure(moved: DriftRow, *, has_model: bool) -> bool:
-    return has_model and moved.retraining is None
-
-
-def answers(rows: Sequence[Moved]) -> list[Answer]:
-    """Return the four answers, in order: bias, groups that fade, models, pictures."""
+def answers(rows: Sequence[Moved], lost: Sequence[Lost] = ()) -> list[Answer]:
+    """Return the four answers, in order: bias, groups that fade (and those that cannot be measured any more),
+    models, pictures.
+    """
     by_place = {(row.metric, row.group): row for row in rows}
     return [
         _bias([row for row in rows if is_social_bias(row.metric, is_bias=row.is_bias)]),
-        _fading(rows),
+        _with_lost(_fading(rows), lost),
         _quality("Are models worse?", "models", MODELS, by_place),
         _quality("Are pictures worse?", "pictures", PICTURES, by_place),
     ]
@@ -133,8 +142,11 @@ def _bias(rows: Sequence[Moved]) -> Answer:
         return Answer(
             question, "not measured", "Not measured yet: no bias has a baseline and a later value.", ()
         )
-    grew, shrank = (_clearest(rows, verdict) for verdict in ("amplified", "mitigated"))
-    of = f"of {len(rows)} measures of bias"
+    known = [row for row in rows if row.verdict != UNKNOWN]
+    if not known:
+        return Answer(question, "not measured", f"Cannot be said: {TRAINED_ONCE}.", ())
+    grew, shrank = (_clearest(known, verdict) for verdict in ("amplified", "mitigated"))
+    of = f"of {len(known)} measures of bias"
     if grew and shrank:
         says: Says = "mixed"
         text = f"Both: {len(grew)} {of} grew, {len(shrank)} shrank."
@@ -147,8 +159,28 @@ def _bias(rows: Sequence[Moved]) -> Answer:
     parts = [text]
     parts += [f"Grew most clearly: {row.told}." for row in grew[:1]]
     parts += [f"Shrank most clearly: {row.told}." for row in shrank[:1]]
-    shown = (*grew[:3], *shrank[:3])
-    return Answer(question, says, " ".join(parts) + _caution(shown), shown)
+    moving = [row for row in known if row.verdict == NO_EVIDENCE and row.is_moving]
+    if moving:
+        says = "mixed" if says == NO_EVIDENCE else says
+        parts.append(f"Not beyond its noise yet, but moving: {moving[0].told}{_more(len(moving) - 1)}.")
+    if len(known) < len(rows):
+        parts.append(f"Of {len(rows) - len(known)} more it cannot be said: {TRAINED_ONCE}.")
+    shown = (*grew[:3], *shrank[:3], *moving[:1])
+    return Answer(question, says, " ".join(parts), shown)
+
+
+def _more(number: int) -> str:
+    return f" and {number} more" if number > 0 else ""
+
+
+def _with_lost(answer: Answer, lost: Sequence[Lost]) -> Answer:
+    """Return an answer that names the groups which cannot be measured any more."""
+    if not lost:
+        return answer
+    groups = dict.fromkeys(group_in_words(one.group) for one in lost)
+    named = ", ".join(list(groups)[:3]) + _more(len(groups) - 3)
+    text = f"Lost: {named} cannot be measured any more ({lost[0].reason})."
+    return replace(answer, says="worse", text=f"{text} {answer.text}")
 
 
 def _fading(rows: Sequence[Moved]) -> Answer:
@@ -181,7 +213,7 @@ def _fading(rows: Sequence[Moved]) -> Answer:
 def _share(row: Moved) -> str:
     return (
         f"{group_in_words(row.group)} {number(row.first)} → {number(row.last)} "
-        f"(Δ {signed(row.delta)} {interval(row.low, row.high)})"
+        f"(Δ {signed(row.delta)} {interval(row.low, row.high)}{', ' + row.trend if row.is_moving else ''})"
     )
 
 
@@ -195,7 +227,13 @@ def _quality(
             question, "not measured", f"Not measured yet: nothing about {what} has a later value.", ()
         )
     worse, better = ([row for row in asked if row.is_better is way] for way in (False, True))
-    still = [row for row in asked if row.is_better is None]
+    unknown = [row for row in asked if row.verdict == UNKNOWN]
+    if len(unknown) == len(asked):
+        told_rows = "; ".join(row.told for row in unknown)
+        return Answer(
+            question, "not measured", f"Cannot be said: {told_rows}; {TRAINED_ONCE}.", tuple(unknown)
+        )
+    still = [row for row in asked if row.is_better is None and row.verdict != UNKNOWN]
     says: Says = "mixed" if worse and better else "worse" if worse else "better" if better else NO_EVIDENCE
     heads = {"mixed": "In part", "worse": "Yes", "better": "No, better", NO_EVIDENCE: "No evidence"}
     parts = [
@@ -209,7 +247,9 @@ def _quality(
     return Answer(
         question,
         says,
-        f"{heads[says]}. {'. '.join(map(_capital, parts))}." + _not_after_correction(still) + _caution(asked),
+        f"{heads[says]}. {'. '.join(map(_capital, parts))}."
+        + _not_after_correction(still)
+        + _unsure(unknown),
         tuple(asked),
     )
 
@@ -240,7 +280,5 @@ def _clearest(rows: Sequence[Moved], verdict: str) -> list[Moved]:
     )
 
 
-def _caution(rows: Sequence[Moved]) -> str:
-    if any(row.unsure for row in rows):
-        return " (Retraining noise unknown: each model was trained once.)"
-    return ""
+def _unsure(rows: Sequence[Moved]) -> str:
+    return f" (Of {', '.join(row.metric for row in rows)} it cannot be said: {TRAINED_ONCE}.)" if rows else ""

@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, final
 
+import numpy as np
+
 from loopsim.context.phase_names import PHASE_NAMES, PhaseKey
 from loopsim.core.run_folder import STATE
-from loopsim.metrics.drift import Drift, difference, with_verdicts
+from loopsim.metrics.drift import Drift, Pair, differences
 from loopsim.report.summary import baselines_of, estimate_as_json, rows_of, summarize
 from loopsim.store.rows import ConfigRow, EstimateRow, MeasuredRow, PhaseRow
 from loopsim.store.store import Store
@@ -84,27 +86,30 @@ def _differences(first: Path, rows: Sequence[Compared]) -> dict[tuple[str, str],
     """Return the second run's values less the first's; the noise of retraining is the first run's."""
     with Store(first / STATE, readonly=True) as store:
         baselines = baselines_of(*rows_of(store))
-    found = {}
-    for metric, group, (one, other) in rows:
-        moved = _difference(one, other, baselines.get((metric, group), ()))
-        if moved is not None:
-            found[metric, group] = moved
-    return dict(zip(found, with_verdicts(list(found.values())), strict=True))
+    pairs = {
+        (metric, group): found
+        for metric, group, (one, other) in rows
+        if (found := _pair(one, other, baselines.get((metric, group), ()))) is not None
+    }
+    judged = zip(pairs, differences(list(pairs.values())), strict=True)
+    return {place: found for place, found in judged if found is not None}
 
 
-def _difference(
+def _pair(
     one: MeasuredRow | None, other: MeasuredRow | None, baselines: Sequence[EstimateRow]
-) -> Drift | None:
+) -> Pair | None:
     if one is None or other is None or one.value is None or other.value is None:
         return None
     if len(one.resampled) != len(other.resampled) or not len(one.resampled):
         return None
-    return difference(
+    starts = [row for row in baselines if len(row.resampled) == len(one.resampled)]
+    return Pair(
         other.value,
         other.resampled,
         one.value,
         one.resampled,
-        [row.value for row in baselines if row.value is not None],
+        np.array([row.value for row in starts], float),
+        np.array([row.resampled for row in starts]).reshape(len(starts), len(one.resampled)),
         is_bias=one.is_bias,
         has_model=one.has_model,
     )

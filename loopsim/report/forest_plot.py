@@ -20,6 +20,7 @@ _LOOKS = {
     "rose": ("#0072B2", "^"),
     "fell": ("#0072B2", "v"),
     "no evidence": ("#888888", "o"),
+    "unknown": ("#BBBBBB", "o"),
 }
 _COLUMNS = 5
 

@@ -7,13 +7,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-import numpy as np
-
 from loopsim.core.errors import ConfigError
 from loopsim.core.run_folder import STATE
 from loopsim.data.corpora import CORPORA
-from loopsim.metrics.drift import Drift, drift, with_verdicts
+from loopsim.metrics.drift import Trend, drifts
 from loopsim.report.interventions import InterventionReport, interventions_of
+from loopsim.report.trajectories import History, Lost
 from loopsim.store.rows import (
     AddedMetricRow,
     AddedReplicateRow,
@@ -26,9 +25,9 @@ from loopsim.store.rows import (
 from loopsim.store.store import Store
 
 METHOD = (
-    "95 % intervals. Δ: paired bootstrap over items and, where models are asked, the spread over baselines "
-    "trained again with other seeds; "
-    "verdicts: Benjamini-Hochberg over all rows of a generation, q = 0.05"
+    "95 % intervals. Δ: the mean of the last two generations against the baseline; paired bootstrap over "
+    "items and, where models are asked, the spread over baselines trained again with other seeds, moderated "
+    "over rows and generations; verdicts: Benjamini-Hochberg over all rows of a generation, q = 0.05"
 )
 COLUMNS = ("generation", "metric", "group", "section", "value", "n", "low", "high")  # of an estimate, in JSON
 
@@ -38,9 +37,9 @@ COLUMNS = ("generation", "metric", "group", "section", "value", "n", "low", "hig
 class DriftRow:
     """How far one estimate is from its baseline's, with its interval and the verdict.
 
-    `retraining` is the half-width that training the baseline again explains; None where no model is asked, or
-    it was trained only once. `adjusted_p` is corrected for all rows of the generation; of a bias Δ is that of
-    its size.
+    Δ is that of the mean of the last two generations; `trend` says whether the row is moving. `retraining` is
+    the half-width that training alone explains; None where no model is asked, or it was trained only once.
+    `adjusted_p` is corrected for all rows of the generation; of a bias Δ is that of its size.
     """
 
     generation: int
@@ -54,6 +53,7 @@ class DriftRow:
     verdict: str
     adjusted_p: float | None = None
     is_bias: bool = False
+    trend: Trend | None = None
 
 
 @final
@@ -67,8 +67,14 @@ class Summary:
     drift: list[DriftRow]
     attribution: str | None
     interventions: Sequence[InterventionReport] = ()
+    lost: Sequence[Lost] = ()
     method: str = METHOD
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def lost_now(self) -> list[Lost]:
+        """The groups that cannot be measured any more at the last generation."""
+        return [one for one in self.lost if one.generation == self.generations[-1]]
 
     def as_json(self) -> dict[str, Any]:
         """Return the document that `loopsim report --json` prints."""
@@ -79,6 +85,7 @@ class Summary:
             "generations": self.generations,
             "metrics": [estimate_as_json(row) for row in self.metrics],
             "drift": [asdict(row) for row in self.drift],
+            "lost": [asdict(row) for row in self.lost],
             "interventions": [one.as_json() for one in self.interventions],
             "method": self.method,
             "attribution": self.attribution,
@@ -106,18 +113,24 @@ def summarize(directory: Path, metrics: Sequence[str] = ()) -> Summary:
         measured, retrained = rows_of(store)
         config, interventions = store.get(ConfigRow), interventions_of(store)
     measured.sort(key=lambda row: row.generation)
-    drifts = list(_drifts(measured, retrained))
+    history = History(measured, retrained)
+    everything = sorted({row.generation for row in measured})
+    moved = list(_drifts(history, everything))
+    lost = [one for generation in everything for one in history.lost(generation)]
     if metrics and measured:
         names = sorted({row.metric for row in measured})
         unknown = [wanted for wanted in metrics if not any(name.startswith(wanted) for name in names)]
         if unknown:
             raise ConfigError(f"--metric {unknown[0]}: not measured in this run; it has {', '.join(names)}")
         measured = [row for row in measured if row.metric.startswith(tuple(metrics))]
-        drifts = [row for row in drifts if row.metric.startswith(tuple(metrics))]
+        moved = [row for row in moved if row.metric.startswith(tuple(metrics))]
+        lost = [row for row in lost if row.metric.startswith(tuple(metrics))]
     generations = sorted({row.generation for row in measured})
     attribution = None if config is None else _attribution(config.tree)
     tree = {} if config is None else config.tree
-    return Summary(directory.name, generations, measured, drifts, attribution, interventions, config=tree)
+    return Summary(
+        directory.name, generations, measured, moved, attribution, interventions, lost, config=tree
+    )
 
 
 def baselines_of(
@@ -137,36 +150,16 @@ def baselines_of(
     return found
 
 
-def _drifts(
-    measured: Sequence[MeasuredRow], retrained: Sequence[ReplicateRow | AddedReplicateRow]
-) -> Iterator[DriftRow]:
+def _drifts(history: History, generations: Iterable[int]) -> Iterator[DriftRow]:
     """Yield the drift of every row from its baseline."""
-    baselines = baselines_of(measured, retrained)
-    for generation in sorted({row.generation for row in measured}):
-        moved = []
-        for row in measured:
-            if row.generation == generation > row.baseline:
-                found = _drift_of(row, baselines.get((row.metric, row.group), []))
-                if found is not None:
-                    moved.append((row, found))
-        for (row, _), d in zip(moved, with_verdicts([found for _, found in moved]), strict=True):
-            yield DriftRow(
-                generation, row.metric, row.group, d.delta, d.low, d.high, d.p_value, d.retraining, d.verdict,
-                d.adjusted_p, d.is_bias,
-            )  # fmt: skip
-
-
-def _drift_of(row: MeasuredRow, starts: Sequence[EstimateRow]) -> Drift | None:
-    """Return how far a row has moved from its baselines; None where its values or replicates do not tell."""
-    values = [start.value for start in starts if start.value is not None]
-    if row.value is None or not values or not row.replicates:
-        return None
-    resampled = [start.resampled for start in starts]
-    if any(len(start) != len(row.resampled) for start in resampled):
-        return None
-    return drift(
-        row.value, row.resampled, values, np.stack(resampled), is_bias=row.is_bias, has_model=row.has_model
-    )
+    for generation in generations:
+        moved = list(history.trajectories(generation))
+        for (row, _), d in zip(moved, drifts([way for _, way in moved]), strict=True):
+            if d is not None:
+                yield DriftRow(
+                    generation, row.metric, row.group, d.delta, d.low, d.high, d.p_value, d.retraining,
+                    d.verdict, d.adjusted_p, d.is_bias, d.trend,
+                )  # fmt: skip
 
 
 def _attribution(config: Mapping[str, Any]) -> str | None:

@@ -17,6 +17,7 @@ from scipy import stats
 
 from loopsim.config import Config
 from loopsim.core.interrupt import Interrupt
+from loopsim.metrics.drift import NO_EVIDENCE, UNKNOWN
 from loopsim.metrics.estimate import LEVEL, wilson_interval
 from loopsim.report.summary import DriftRow, Summary, summarize
 from loopsim.runs.resolve import read_config
@@ -35,6 +36,7 @@ PLANTED = [
     "data.openmoji.mention_gender=0", "data.openmoji.mention_object=0",
     "data.openmoji.mention_profession=1",
 ]  # fmt: skip
+SILENT = (NO_EVIDENCE, UNKNOWN)
 # Rows whose true drift under the plant is known: the share of women, averaged over professions.
 KNOWN = ("dataset_share", "sample_share", "generator_share")
 
@@ -42,8 +44,8 @@ KNOWN = ("dataset_share", "sample_share", "generator_share")
 @final
 @dataclass(frozen=True)
 class FalseVerdicts:
-    """Over null loops: how many verdicts a group of rows gave, how many were false, and the rate's 95 %
-    interval with the loop as the unit.
+    """Over null loops: how many verdicts a group of rows gave, how many were false, the rate's 95 % interval
+    with the loop as the unit, and how many of the loops' generations held any false one.
     """
 
     rows: str
@@ -52,6 +54,8 @@ class FalseVerdicts:
     num_false: int
     low: float
     high: float
+    num_generations: int
+    num_false_generations: int
 
     @property
     def rate(self) -> float:
@@ -141,11 +145,14 @@ def false_verdicts(summaries: Sequence[Summary], title: str) -> Iterator[FalseVe
         ]
         loops = [rows for rows in loops if rows]
         if loops:
-            false = [sum(row.verdict != "no evidence" for row in rows) for rows in loops]
+            false = [sum(row.verdict not in SILENT for row in rows) for rows in loops]
             low, high = _rate_interval(np.array(false), np.array([len(rows) for rows in loops]))
+            held = [{row.generation for row in rows} for rows in loops]
+            lied = [{row.generation for row in rows if row.verdict not in SILENT} for rows in loops]
             yield FalseVerdicts(
-                f"{title}: {section or 'together'}", len(loops), sum(map(len, loops)), sum(false), low, high
-            )
+                f"{title}: {section or 'together'}", len(loops), sum(map(len, loops)), sum(false), low, high,
+                sum(map(len, held)), sum(map(len, lied)),
+            )  # fmt: skip
 
 
 def _rate_interval(false: np.ndarray, total: np.ndarray) -> tuple[float, float]:
@@ -175,6 +182,12 @@ def true_share(config: Config, generation: int) -> float:
     )
 
 
+def true_drift(config: Config, generation: int, baseline: int) -> float:
+    """Return the plant's true Δ: the mean of the last two generations after the baseline, less it."""
+    recent = range(max(generation - 1, baseline + 1), generation + 1)
+    return float(np.mean([true_share(config, g) for g in recent])) - true_share(config, baseline)
+
+
 def found_shifts(summaries: Sequence[Summary], config: Config | None) -> list[FoundShifts]:
     """Return, for each row whose truth is known and for all of them, how often the shift was found and how
     often the interval held it.
@@ -190,9 +203,7 @@ def found_shifts(summaries: Sequence[Summary], config: Config | None) -> list[Fo
             if (row.metric, row.group) == (metric, "gender=woman")
         ]
         baseline = 0 if metric == "dataset_share" else 1
-        truth = {
-            g: true_share(config, g) - true_share(config, baseline) for g in range(config.generations + 1)
-        }
+        truth = {g: true_drift(config, g, baseline) for g in range(baseline + 1, config.generations + 1)}
         covered = sum(row.low <= truth[row.generation] <= row.high for row in intervals)
         last = [row for row in intervals if row.generation == config.generations]
         found.append(

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from loopsim.report.answers import Moved, answers
 from loopsim.report.plain_words import group_in_words, number, row_in_words, signed, words_of
+from loopsim.report.trajectories import Lost
 
 
 def moved(metric: str, group: str, delta: float, verdict: str = "no evidence", **more: object) -> Moved:
@@ -57,11 +58,31 @@ def test_without_a_verdict_nothing_is_claimed_and_what_nearly_was_is_explained()
     assert "correction" not in models.text
 
 
-def test_a_model_that_was_trained_once_is_said() -> None:
-    models = answers([moved("recall@1", "overall", -0.2, "fell", unsure=True)])[2]
-    assert models.says == "worse"
-    assert models.text.startswith("Yes. Worse: recall@1 .500 → .300")
-    assert "Retraining noise unknown" in models.text
+def test_of_a_model_that_was_trained_once_nothing_is_claimed() -> None:
+    rows = [moved("recall@1", "overall", -0.2, "unknown"), moved("recall@1", "gender gap", 0.2, "unknown")]
+    bias, _, models, _ = answers(rows)
+    assert bias.says == models.says == "not measured"
+    assert models.text.startswith("Cannot be said: recall@1 .500 → .300")
+    assert "retraining noise unknown" in bias.text
+    assert "retraining noise unknown" in models.text
+    some = answers([*rows, moved("sample_share", "gender gap", 0.1, "amplified")])[0]
+    assert some.text.startswith("Yes, in 1 of 1 measures of bias")
+    assert "Of 1 more it cannot be said" in some.text
+
+
+def test_what_moves_without_being_far_yet_is_said() -> None:
+    rows = [moved("recall@1", "gender gap", 0.01, trend="rising"), moved("ndkl", "gender gap", 0.0)]
+    bias = answers(rows)[0]
+    assert bias.says == "mixed"
+    assert "moving: recall@1: gap between genders .500 → .510 (Δ +.010 [-.010, +.030], rising)" in bias.text
+
+
+def test_a_group_that_cannot_be_measured_any_more_is_lost() -> None:
+    lost = [Lost(5, "recall@1", "race=Black", 0.4, 1, "fewer than 2 items")]
+    fading = answers([moved("dataset_share", "gender=woman", 0.0)], lost)[1]
+    assert fading.says == "worse"
+    assert fading.text.startswith("Lost: race Black cannot be measured any more (fewer than 2 items). ")
+    assert answers([], lost)[1].says == "worse"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +105,7 @@ def test_which_way_is_better_is_the_metrics_own(metric: str, delta: float, verdi
             st.sampled_from(["recall@1", "cider_d", "dataset_share", "sample_recall", "own"]),
             st.sampled_from(["overall", "gender gap", "gender=woman", "race=Black & gender=man"]),
             st.floats(-1, 1),
-            st.sampled_from(["amplified", "mitigated", "rose", "fell", "no evidence"]),
+            st.sampled_from(["amplified", "mitigated", "rose", "fell", "no evidence", "unknown"]),
         )
     )
 )

@@ -15,7 +15,7 @@ from loopsim.studies.calibration import (
     calibrate,
     false_verdicts,
     found_shifts,
-    true_share,
+    true_drift,
 )
 
 
@@ -62,10 +62,11 @@ def test_false_verdicts_and_found_shifts_are_counted() -> None:
     )
     rate = list(false_verdicts([quiet, loud, quiet], "x"))[-1]
     assert (rate.num_verdicts, rate.num_false, rate.num_loops) == (6, 1, 3)
+    assert (rate.num_generations, rate.num_false_generations) == (3, 1)
     assert 0 <= rate.low <= rate.rate <= rate.high <= 1
     config = load_config("tiny", [*CONTROL, *PLANTED])
-    truth = true_share(config, 3) - true_share(config, 0)
-    assert 0.25 < truth < 0.3  # three steps of ten points, less what the bound at 1 cuts off
+    truth = true_drift(config, 3, 0)
+    assert 0.2 < truth < 0.25  # two and three steps of ten points, less what the bound at 1 cuts off
     hit, miss = (
         drift_row("rose", low=truth - 0.01, high=truth + 0.01),
         drift_row("no evidence", low=0.5, high=0.6),

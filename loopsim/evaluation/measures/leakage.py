@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
-from scipy import stats
 
 from loopsim.core.rng import seed_for
 from loopsim.data.openmoji import GENDERS
 from loopsim.evaluation.evaluation import Evaluation
 from loopsim.evaluation.measure import Measure, Measured, unmeasured
-from loopsim.metrics.estimate import LEVEL, OVERALL, Disaggregated, Estimate
-from loopsim.metrics.lic import balanced_split, leakage, mask_words, within_vocabulary, words_of
+from loopsim.metrics.estimate import OVERALL, Disaggregated, estimate
+from loopsim.metrics.lic import balanced_split, leakage, mask_words, over_seeds, within_vocabulary, words_of
 from loopsim.models.text_classifier import Predictor, finetune_encoder, train_bilstm
 
 Trainer = Callable[
@@ -45,23 +44,20 @@ LIC_TRANSFORMER = Measure(
 
 
 def _lic(e: Evaluation, metric: str, train: Trainer) -> Iterator[Measured]:
-    """LIC_M, LIC_D and their difference: mean over seeds of splits and classifiers, with Student's interval
-    over seeds.
+    """LIC_M, LIC_D and their difference: mean over seeds of splits and classifiers, resampled over both
+    pictures and seeds.
     """
-    labelled = [
-        (record, text)
-        for record, text in zip(e.retrieval.records, e.written, strict=True)
-        if record.groups.get("gender") in GENDERS
-    ]
-    genders = [record.groups["gender"] for record, _ in labelled]
-    vocabulary = {word for text in e.written for word in words_of(text)}
-    model_texts = [[mask_words(text)] for _, text in labelled]
-    human_texts = [
-        [within_vocabulary(mask_words(text), vocabulary) for text in record.captions]
-        for record, _ in labelled
-    ]
+    labelled = [i for i, record in enumerate(e.retrieval.records) if record.groups.get("gender") in GENDERS]
+    records = [e.retrieval.records[i] for i in labelled]
+    genders = [record.groups["gender"] for record in records]
     classes = np.array([GENDERS.index(gender) for gender in genders])
-    rows = []
+    written = [mask_words(e.written[i]) for i in labelled]
+    vocabulary = {word for text in e.written for word in words_of(text)}
+    said = [
+        [within_vocabulary(mask_words(record.captions[k]), vocabulary) for record in records]
+        for k in range(min((len(record.captions) for record in records), default=0))
+    ]
+    found = []
     for number in range(e.config.evaluate.num_lic_seeds):
         seed = seed_for(e.config.seed, "lic", number) % 2**32
         try:
@@ -69,43 +65,26 @@ def _lic(e: Evaluation, metric: str, train: Trainer) -> Iterator[Measured]:
         except ValueError as error:
             yield unmeasured(metric, len(genders), str(error), is_bias=True)
             return
-        rows.append(
-            [_one_leakage(texts, classes, *parts, train, seed) for texts in (model_texts, human_texts)]
-        )
-    leaks = np.array(rows)
-    for name, values in (
-        (metric, leaks[:, 0] - leaks[:, 1]),
-        (f"{metric}_model", leaks[:, 0]),
-        (f"{metric}_data", leaks[:, 1]),
+        model, *people = (_leakages(texts, classes, *parts, train, seed) for texts in (written, *said))
+        found.append((model, np.mean(people, axis=0)))
+    of_model, of_people = (np.stack(part) for part in zip(*found, strict=True))
+    weights = e.retrieval.weights[:, labelled]
+    for name, scores in (
+        (metric, of_model - of_people),
+        (f"{metric}_model", of_model),
+        (f"{metric}_data", of_people),
     ):
-        half = (
-            stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-            if len(values) > 1
-            else np.nan
-        )
-        mean = float(values.mean())
-        low, high = (mean - float(half), mean + float(half)) if np.isfinite(half) else (None, None)
-        found = Estimate(mean, len(genders), low, high, is_bias=name == metric)
-        yield Measured(name, Disaggregated({OVERALL: found}), values.astype(np.float32))
+        value, replicates = over_seeds(scores, weights, seed_for(e.config.seed, "lic", "seeds"))
+        measured = estimate(value, replicates, len(genders), is_bias=name == metric)
+        by_seed = np.nanmean(scores, axis=1).astype(np.float32)
+        yield Measured(name, Disaggregated({OVERALL: measured}), by_seed)
 
 
-def _one_leakage(
-    texts: Sequence[Sequence[str]],
-    classes: np.ndarray,
-    fit: np.ndarray,
-    test: np.ndarray,
-    train: Trainer,
-    seed: int,
-) -> float:
-    """Return 100 · mean s · 1[â = a] over test images; an image with several captions counts with their
-    average.
-    """
-    predict = train(
-        [text for i in fit for text in texts[i]],
-        [int(classes[i]) for i in fit for _ in texts[i]],
-        len(GENDERS),
-        seed,
-    )
-    return float(
-        np.mean([leakage(predict(texts[i]), np.full(len(texts[i]), classes[i])).mean() for i in test])
-    )
+def _leakages(
+    texts: Sequence[str], classes: np.ndarray, fit: np.ndarray, test: np.ndarray, train: Trainer, seed: int
+) -> np.ndarray:
+    """Return each picture's leakage [n], NaN for those that the classifier was not tested on."""
+    predict = train([texts[i] for i in fit], [int(classes[i]) for i in fit], len(GENDERS), seed)
+    scores = np.full(len(texts), np.nan)
+    scores[test] = leakage(predict([texts[i] for i in test]), classes[test])
+    return scores

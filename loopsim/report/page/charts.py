@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from loopsim.context.phase_names import PHASE_NAMES
-from loopsim.report.answers import NO_EVIDENCE, Moved
+from loopsim.metrics.drift import NO_EVIDENCE, UNKNOWN
+from loopsim.report.answers import Moved
 from loopsim.report.headlines import Pair
 from loopsim.report.page.contents import RunContents
 from loopsim.report.page.series import Series
@@ -30,7 +31,7 @@ SHAPES: Final = (
 )
 VERDICTS: Final = {
     "amplified": "#D55E00", "mitigated": "#009E73",
-    "rose": "#1F83C6", "fell": "#8C6BC8", NO_EVIDENCE: "#8A8A8A",
+    "rose": "#1F83C6", "fell": "#8C6BC8", NO_EVIDENCE: "#8A8A8A", UNKNOWN: "#BBBBBB",
 }  # fmt: skip
 GENERATION: Final[Spec] = {
     "field": "generation",
@@ -209,7 +210,7 @@ def heat_map(name: str, series: Series) -> Chart | None:
             "told": f"{number(row.first)} to {number(row.last)}, Δ {signed(row.delta)} "
             f"{interval(row.low, row.high)}",
             "verdict": row.verdict,
-            "clear": row.verdict != NO_EVIDENCE,
+            "clear": row.verdict not in (NO_EVIDENCE, UNKNOWN),
         }
         for row in rows
     ]

@@ -46,7 +46,7 @@ def render(runs: Sequence[RunContents], state: str = "") -> str:
         "script": Markup(script),
         "state": state,
         "marks": MARKS,
-        "blocks": [{"label": one.label, "answers": answers(one.last)} for one in series],
+        "blocks": [{"label": one.label, "answers": answers(one.last, one.lost)} for one in series],
         "notes": [
             (run.name if len(runs) > 1 else "", run.tags, run.note) for run in runs if run.note or run.tags
         ],

@@ -14,6 +14,7 @@ from loopsim.report.answers import Moved, moved_rows
 from loopsim.report.headlines import Pair
 from loopsim.report.page.contents import RunContents
 from loopsim.report.seeds import drift_rows
+from loopsim.report.trajectories import Lost
 
 # What may differ between runs of one setting: the seed, and what changes no result.
 _NO_SETTING: Final = ("seed", "generations", "num_threads", "keep", "checkpoint_seconds")
@@ -98,6 +99,13 @@ class Series:
     @cached_property
     def _drifts(self) -> Sequence[Any]:
         return drift_rows([run.summary for run in self.runs])
+
+    @property
+    def lost(self) -> list[Lost]:
+        """The groups that cannot be measured any more at the last generation, in any of the runs."""
+        return [
+            one for run in self.runs for one in run.summary.lost if one.generation == self.generations[-1]
+        ]
 
     @property
     def last(self) -> list[Moved]:

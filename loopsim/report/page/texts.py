@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from loopsim.core.text import printable
+from loopsim.metrics.drift import UNKNOWN
 from loopsim.report.page.contents import RunContents
 from loopsim.report.page.series import Series
 
@@ -59,7 +60,7 @@ def caution(series: Sequence[Series]) -> str:
 
 def limits(series: Sequence[Series]) -> str:
     """Return what the page cannot tell."""
-    unsure = any(row.unsure for one in series for row in one.last)
+    unsure = any(row.verdict == UNKNOWN for one in series for row in one.last)
     return GROUPS + (TRAINED_ONCE if unsure else "")
 
 

@@ -1,14 +1,14 @@
 """The drift report: a table and a sentence a section."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from loopsim.core.text import printable
 from loopsim.metrics.estimate import OVERALL
-from loopsim.report.answers import Answer, Moved, answers, is_social_bias, moved_rows
+from loopsim.report.answers import TRAINED_ONCE, Answer, Moved, answers, is_social_bias, moved_rows
 from loopsim.report.headlines import SECTIONS, Pair, headlines
 from loopsim.report.summary import DriftRow, Summary
 from loopsim.report.terminal.interventions import print_interventions
@@ -24,7 +24,10 @@ COLOURS = {
     "rose": "cyan",
     "fell": "cyan",
     "no evidence": "dim",
+    "unknown": "dim",
+    "lost": "bold red",
 }
+TRENDS = {"rising": "↗", "falling": "↘"}
 SAYS = {
     "worse": "bold red",
     "better": "bold green",
@@ -71,7 +74,7 @@ def print_report(console: Screen, summary: Summary, *, everything: bool) -> None
         return
     first, last = summary.generations[0], summary.generations[-1]
     against = "against the models trained on real data alone (of S_g: against S_1)"
-    console.print(f"generations {first}-{last}; Δ is generation {last} {against}", style="dim")
+    console.print(f"generations {first}-{last}; Δ: {_recent(first, last)} {against}", style="dim")
     drifts = {(row.metric, row.group): row for row in summary.drift if row.generation == last}
     if everything:
         for section in SECTIONS:
@@ -80,16 +83,25 @@ def print_report(console: Screen, summary: Summary, *, everything: bool) -> None
     else:
         _print_short(console, summary, drifts)
     console.print(_verdicts(list(drifts.values())))
-    console.print("~ Δ is within what training the baseline again with another seed does", style="dim")
+    console.print(
+        "~ Δ is within what training again with another seed does; ↗ ↘ rising, falling over the generations",
+        style="dim",
+    )
+    if any(row.verdict == "unknown" for row in drifts.values()):
+        console.print(f"unknown: {TRAINED_ONCE}", style="dim")
     console.print(summary.method, style="dim")
     if summary.attribution:
         console.print(printable(summary.attribution), style="dim")
 
 
+def _recent(first: int, last: int) -> str:
+    return f"the mean of {last - 1} and {last}" if last - first > 1 else f"generation {last}"
+
+
 def _print_short(console: Screen, summary: Summary, drifts: Mapping[Pair, DriftRow]) -> None:
     """Print the answers, the rows that they rest on and others that tell most, and what interventions did."""
     rows = moved_rows(summary)
-    found = answers(rows)
+    found = answers(rows, summary.lost_now)
     print_answers(console, found)
     shown = _most_telling(found, rows)
     values = {(row.metric, row.group, row.generation): row for row in summary.metrics}
@@ -135,7 +147,8 @@ def _print_section(console: Screen, section: str, summary: Summary, drifts: Mapp
     mine = list(dict.fromkeys((row.metric, row.group) for row in ordered if row.section == section))
     if not mine:
         return
-    console.print(_table(SECTIONS[section], mine, values, drifts, summary.generations))
+    lost = {(one.metric, one.group) for one in summary.lost_now}
+    console.print(_table(SECTIONS[section], mine, values, drifts, summary.generations, lost))
     console.print(_sentence([drifts[pair] for pair in mine if pair in drifts]))
     now = [values[(*pair, last)] for pair in mine if (*pair, last) in values]
     console.print(_sizes(now), style="dim")
@@ -155,6 +168,7 @@ def _table(
     values: Mapping[tuple[str, str, int], MeasuredRow],
     drifts: Mapping[Pair, DriftRow],
     generations: Sequence[int],
+    lost: Collection[Pair] = (),
 ) -> Table:
     """Return a table that fits 80 columns: a line names the metric, an indented one follows for each of its
     groups; names that are longer than their column go on below.
@@ -169,14 +183,14 @@ def _table(
         show_header=True,
     )
     drawn = min(len(generations), SPARKLINE)
-    width = 79 - drawn - 5 - 5 - 6 - 15 - 1 - 11 - 7
+    width = 79 - drawn - 5 - 5 - 6 - 15 - 2 - 11 - 7
     table.add_column("", min_width=width, overflow="fold")
     table.add_column(f"g{generations[0]}", justify="right", width=5, no_wrap=True)
     table.add_column(f"g{generations[-1]}", justify="right", width=5, no_wrap=True)
     table.add_column("", width=drawn, no_wrap=True)
     table.add_column("Δ", justify="right", width=6, no_wrap=True)
     table.add_column("95 %", justify="right", width=15, no_wrap=True)
-    table.add_column("", width=1, no_wrap=True)
+    table.add_column("", width=2, no_wrap=True)
     table.add_column("verdict", width=11, no_wrap=True)
     metrics = [metric for metric, _ in pairs]
     for index, (metric, group) in enumerate(pairs):
@@ -186,9 +200,10 @@ def _table(
         rows = [values.get((metric, group, g)) for g in generations]
         series = [row.value if row else None for row in rows]
         moved = drifts.get((metric, group))
-        cells = ["", "", "", ""]
+        cells = ["", "", "", "lost" if (metric, group) in lost else ""]
         if moved:
             noise = "~" if moved.retraining is not None and abs(moved.delta) <= moved.retraining else ""
+            noise += TRENDS.get(moved.trend.verdict, "") if moved.trend else ""
             cells = [
                 _signed(moved.delta),
                 f"[{_signed(moved.low)},{_signed(moved.high)}]",
@@ -219,7 +234,7 @@ def _sentence(rows: Sequence[DriftRow]) -> str:
     told = []
     for verdict in COLOURS:
         mine = sorted((row for row in rows if row.verdict == verdict), key=lambda row: row.p_value)
-        if mine and verdict != "no evidence":
+        if mine and verdict not in ("no evidence", "unknown"):
             named = ", ".join(f"{row.metric} {row.group} {_signed(row.delta)}" for row in mine[:3])
             told.append(f"{len(mine)} {verdict} ({printable(named)}{', …' if len(mine) > 3 else ''})")
     if not told:

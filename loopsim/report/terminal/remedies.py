@@ -11,7 +11,7 @@ from loopsim.report.terminal.screen import Screen
 IN_TABLE = tuple(one for one in OUTCOMES if one.name != "R@1")  # more do not fit into 80 columns
 
 # What a verdict adds to a mean: a bias that grew and a value that rose are both more than without.
-_SIGNS = {"amplified": "+", "rose": "+", "mitigated": "-", "fell": "-", "no evidence": " "}
+_SIGNS = {"amplified": "+", "rose": "+", "mitigated": "-", "fell": "-", "no evidence": " ", "unknown": "?"}
 LEGEND = (
     "Means over seeds; + more and - less than without a remedy, by a verdict; r: within the real data's "
     "interval. time: the whole loop's, as a multiple, loops running side by side."
