@@ -101,6 +101,29 @@ def test_memorisation_finds_copies_and_passes_fresh_data() -> None:
     assert distribution.is_memorised(fresh, training, test).mean() < 0.05
 
 
+def unit(seed: int, *shape: int) -> np.ndarray:
+    x = normal(seed, *shape)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("num_twins", [0, 1, 8, 400])
+def test_a_copy_counts_however_many_real_test_pictures_have_twins(num_twins: int) -> None:
+    training, test, fresh = (unit(seed, 400, 6) for seed in range(3))
+    test[:num_twins] = training[:num_twins]
+    copies = training[:20] + 0.001 * unit(3, 20, 6)  # the noise of another batch in 16 bits
+    assert distribution.is_memorised(np.concatenate([training[:20], copies]), training, test).mean() == 1
+    assert distribution.is_memorised(fresh, training, test).mean() < 0.05
+
+
+def test_twins_of_real_pictures_do_not_move_the_limit_for_near_copies() -> None:
+    training, test = unit(0, 400, 6), unit(1, 400, 6)
+    near = training[:100] + 0.02 * unit(2, 100, 6)
+    without = distribution.is_memorised(near, training, test)
+    twins = np.concatenate([test, training[:40]])
+    assert without.all()
+    assert (distribution.is_memorised(near, training, twins) == without).all()
+
+
 def test_nan_features_are_not_a_score_of_zero() -> None:
     x, broken = normal(0, 9, 3), normal(1, 9, 3)
     broken[0, 0] = np.nan

@@ -7,15 +7,11 @@ import numpy as np
 from loopsim.data.scene_captions import with_article
 from loopsim.evaluation.evaluation import FEW_RESAMPLES, Evaluation
 from loopsim.evaluation.measure import Measure, Measured, means, unmeasured
+from loopsim.metrics import similarity
 from loopsim.metrics.association import association_scores, effect_size
-from loopsim.metrics.estimate import OVERALL, Disaggregated, estimate, evaluated, not_available
+from loopsim.metrics.estimate import OVERALL, Disaggregated, Statistic, estimate, evaluated, not_available
 from loopsim.metrics.retrieval import max_skew, ndkl, recall_at_k
-from loopsim.metrics.similarity import (
-    NEUTRAL_PROMPT,
-    PREFERENCE_PROMPTS,
-    prefers_person,
-    relative_self_similarity,
-)
+from loopsim.metrics.similarity import NEUTRAL_PROMPT, PREFERENCE_PROMPTS, prefers_person
 
 
 def recall(e: Evaluation) -> Iterator[Measured]:
@@ -36,9 +32,16 @@ RECALL = Measure("recall", "clip", asks_model=True, body=recall)
 
 
 def self_similarity(e: Evaluation) -> Iterator[Measured]:
-    """How much more alike a group's faces look to CLIP_g than the average group's."""
-    found = relative_self_similarity(e.face_features, e.faces.groups, e.faces.values, e.faces.weights)
-    yield Measured("self_similarity", found, e.face_features)
+    """How much more alike a group's faces look to CLIP_g than the average group's: with each face's pair with
+    itself, as the seed paper, and without (unbiased).
+    """
+    on, features = e.faces, e.face_features
+
+    def relative(statistic: Statistic) -> Disaggregated:
+        return similarity.relative_self_similarity(statistic, on.groups, on.values, on.weights)
+
+    yield Measured("self_similarity", relative(similarity.self_similarity(features)), features)
+    yield Measured("self_similarity_unbiased", relative(similarity.homogenisation(features)))
 
 
 SELF_SIMILARITY = Measure("self_similarity", "clip", asks_model=True, body=self_similarity)
