@@ -224,3 +224,15 @@ def weighted_mean(scores: np.ndarray) -> Statistic:
         return quotient(weights[:, mask] @ scores[mask].astype(np.float32), weights[:, mask].sum(1))
 
     return statistic
+
+
+def ratio_of_sums(sums: np.ndarray, counts: np.ndarray) -> Statistic:
+    """Return the statistic "Σ sums / Σ counts" of items [n] that hold several things each, as a picture its
+    captions: the mean over those things, while the item is what is resampled.
+    """
+
+    def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        w = weights[:, mask]
+        return quotient(w @ sums[mask].astype(np.float32), w @ counts[mask].astype(np.float32))
+
+    return statistic

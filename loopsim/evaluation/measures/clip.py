@@ -9,23 +9,36 @@ from loopsim.evaluation.evaluation import FEW_RESAMPLES, Evaluation
 from loopsim.evaluation.measure import Measure, Measured, means, unmeasured
 from loopsim.metrics import similarity
 from loopsim.metrics.association import association_scores, effect_size
-from loopsim.metrics.estimate import OVERALL, Disaggregated, Statistic, estimate, evaluated, not_available
+from loopsim.metrics.estimate import (
+    OVERALL,
+    Disaggregated,
+    Statistic,
+    by_group,
+    estimate,
+    evaluated,
+    not_available,
+    ratio_of_sums,
+)
 from loopsim.metrics.retrieval import max_skew, ndkl, recall_at_k
 from loopsim.metrics.similarity import NEUTRAL_PROMPT, PREFERENCE_PROMPTS, prefers_person
 
 
 def recall(e: Evaluation) -> Iterator[Measured]:
-    """Text-to-image recall over the full gallery."""
-    records = e.retrieval.records
-    counts = np.array([len(record.captions) for record in records])
-    owners = np.repeat(np.arange(len(records)), counts)
+    """Text-to-image recall over the full gallery: the mean over captions, overall and of a group those of its
+    pictures.
+    """
+    on, records = e.retrieval, e.retrieval.records
+    counts = np.array([len(record.captions) for record in records], np.float32)
+    owners = np.repeat(np.arange(len(records)), counts.astype(int))
     texts = e.clip.encode_texts([caption for record in records for caption in record.captions])
     hits = recall_at_k(texts.numpy(), e.retrieval_features.numpy(), owners)
     for k, found in hits.items():
-        # The image is the resampling unit: its captions' hits are averaged first, for they are not
-        # independent.
-        shares = np.bincount(owners, found, len(records)) / np.maximum(counts, 1)
-        yield means(f"recall@{k}", shares.astype(found.dtype), e.retrieval)
+        # The picture is the resampling unit: its captions' hits are not independent.
+        sums = np.bincount(owners, found, len(records)).astype(np.float32)
+        estimates = by_group(
+            ratio_of_sums(sums, counts), on.groups, on.values, len(records), on.weights, usable=counts > 0
+        )
+        yield Measured(f"recall@{k}", estimates, np.stack([sums, counts], axis=1))
 
 
 RECALL = Measure("recall", "clip", asks_model=True, body=recall)
