@@ -198,21 +198,20 @@ def by_group(
     return results
 
 
-def gap(members: Sequence[Estimate]) -> Estimate:
+def gap(members: Sequence[Estimate], num_items: int | None = None) -> Estimate:
     """Return max - min over groups, replicate by replicate; groups without a value are left out, and two are
     needed.
+
+    `num_items` says of how many items the groups are shares; by default each item belongs to one group.
     """
     present = [m for m in members if m.value is not None and m.replicates is not None]
     if len(present) < 2:
-        return not_available(sum(m.n for m in members), "fewer than two groups can be measured", is_bias=True)
+        n = sum(m.n for m in members) if num_items is None else num_items
+        return not_available(n, "fewer than two groups can be measured", is_bias=True)
+    n = sum(m.n for m in present) if num_items is None else num_items
     points = [m.value for m in present if m.value is not None]
     replicates = np.stack([m.replicates for m in present if m.replicates is not None])
-    return estimate(
-        max(points) - min(points),
-        replicates.max(0) - replicates.min(0),
-        sum(m.n for m in present),
-        is_bias=True,
-    )
+    return estimate(max(points) - min(points), replicates.max(0) - replicates.min(0), n, is_bias=True)
 
 
 def weighted_mean(scores: np.ndarray) -> Statistic:

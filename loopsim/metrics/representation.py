@@ -80,7 +80,7 @@ def representation(
                 share.value, n, *wilson_interval(float(member[:, index].sum()), n), share.replicates
             )
         results[f"{attribute}={value}"] = share
-    results[f"{attribute} gap"] = gap(list(results.values()))
+    results[f"{attribute} gap"] = gap(list(results.values()), n)
     wanted = (
         np.full(len(values), 1 / len(values))
         if target is None

@@ -34,6 +34,7 @@ def test_groups_gaps_and_what_cannot_be_said() -> None:
     assert found["gender=other"].value is None
     assert found["gender=other"].reason == "no items"
     assert found["gender gap"].is_bias
+    assert found["gender gap"].n == 4
 
 
 @settings(max_examples=20)
