@@ -22,7 +22,8 @@ def lean_of(attribute: np.ndarray, task: np.ndarray) -> np.ndarray:
     has_both = (attribute.sum(1) > 0) & (task.sum(1) > 0)
     a, t = (labels[has_both].astype(np.float64) for labels in (attribute, task))
     # In whole numbers, n · n(a, t) against n(a) · n(t): rounding would make a lean out of a tie.
-    return np.sign(len(a) * (a.T @ t) - np.outer(a.sum(0), t.sum(0)))
+    sign: np.ndarray = np.sign(len(a) * (a.T @ t) - np.outer(a.sum(0), t.sum(0)))
+    return sign
 
 
 def _amplification(lean: np.ndarray, given: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> Statistic:

@@ -105,8 +105,9 @@ def subordination_ratios(a: np.ndarray, m: np.ndarray, b: np.ndarray, n: np.ndar
 def resampled_subordination(
     member: np.ndarray, subordinate: np.ndarray, dominant: np.ndarray, weights: np.ndarray
 ) -> Estimate:
-    """Return R_sub of the members among items [n] in a subordinate and in a dominant role, bool [n] each, with
-    Katz's interval and bootstrap replicates for weights [B, n]; not available without items in both roles.
+    """Return R_sub of the members among items [n] in a subordinate and in a dominant role, bool [n] each,
+    with Katz's interval and bootstrap replicates for weights [B, n]; not available without items in both
+    roles.
 
     A replicate with no member in either role says nothing and is NaN.
     """

@@ -16,6 +16,7 @@ from loopsim.metrics.estimate import (
     gap,
     not_available,
     quotient,
+    recentred_estimate,
     wilson_interval,
 )
 
@@ -87,7 +88,7 @@ def representation(
         else np.array([target[value] for value in values])
     )
     for name, distance in (("tv", total_variation), ("kl", kl_divergence)):
-        results[f"{attribute} {name}"] = estimate(
-            float(distance(shares, wanted)), distance(replicates, wanted), n, is_bias=True
+        results[f"{attribute} {name}"] = recentred_estimate(
+            float(distance(shares, wanted)), distance(replicates, wanted), n, is_bias=True, bounds=(0, np.inf)
         )
     return results

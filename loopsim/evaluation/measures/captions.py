@@ -102,7 +102,7 @@ def bias_amplification(e: Evaluation) -> Iterator[Measured]:
         (
             to_gender,
             amplification.task_to_attribute(lean, gender, profession, said_gender),
-            said_gender.any(1),
+            said_gender.sum(1) > 0,
         ),
     ):
         found = evaluated(statistic, usable, e.retrieval.weights, is_bias=True)

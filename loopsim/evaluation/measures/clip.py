@@ -14,10 +14,10 @@ from loopsim.metrics.estimate import (
     Disaggregated,
     Statistic,
     by_group,
-    estimate,
     evaluated,
     not_available,
     ratio_of_sums,
+    recentred_estimate,
 )
 from loopsim.metrics.retrieval import max_skew, ndkl, recall_at_k
 from loopsim.metrics.similarity import NEUTRAL_PROMPT, PREFERENCE_PROMPTS, prefers_person
@@ -97,17 +97,19 @@ def skew(e: Evaluation) -> Iterator[Measured]:
             np.repeat(ranked, w[order][labelled].astype(int)).tolist()
             for w in e.retrieval.weights[:FEW_RESAMPLES]
         ]
-        skews[f"{attribute} skew"] = estimate(
+        skews[f"{attribute} skew"] = recentred_estimate(
             max_skew(ranked.tolist(), desired, k),
             np.array([max_skew(r, desired, k) for r in resampled]),
             len(ranked),
             is_bias=True,
+            bounds=(0, np.inf),
         )
-        divergences[f"{attribute} ndkl"] = estimate(
+        divergences[f"{attribute} ndkl"] = recentred_estimate(
             ndkl(ranked.tolist(), desired),
             np.array([ndkl(r, desired) for r in resampled]),
             len(ranked),
             is_bias=True,
+            bounds=(0, np.inf),
         )
     yield Measured("max_skew", skews, scores)
     yield Measured("ndkl", divergences, scores)

@@ -79,4 +79,3 @@ def harms(e: Evaluation) -> Iterator[Measured]:
 
 
 HARMS = Measure("harms", "generator", asks_model=True, body=harms, draws_audit=True)
-
