@@ -14,6 +14,7 @@ import numpy as np
 from scipy import stats
 
 from loopsim.metrics.estimate import LEVEL, percentile_interval
+from loopsim.metrics.reversal import Crossing, crossing, verdict_of_bias
 
 FALSE_DISCOVERY_RATE = 0.05
 
@@ -24,9 +25,10 @@ class Drift:
     """Δ since the baseline with its 95 % interval, its two-sided p-value, and the half-width that retraining
     alone explains (None: no model in it).
 
-    For a bias Δ = |m_g| - |m_0| and the verdict is "amplified", "mitigated" or "no evidence"; for any other
-    metric Δ = m_g - m_0 and it is "rose", "fell" or "no evidence". `adjusted_p`: the p-value as corrected for
-    all rows of the report.
+    For a bias Δ = |m_g| - |m_0| and the verdict is "amplified", "mitigated", "reversed" or "no evidence"; for
+    any other metric Δ = m_g - m_0 and it is "rose", "fell" or "no evidence". `adjusted_p`: the p-value as
+    corrected for all rows of the report. `crossed`: the bias has another sign than before, and the p-value is
+    that of the signed values' difference.
     """
 
     delta: float
@@ -37,6 +39,17 @@ class Drift:
     is_bias: bool
     verdict: str = "no evidence"
     adjusted_p: float | None = None
+    crossed: Crossing | None = None
+
+
+def with_sign(sizes: Drift | None, signed: Drift | None, start: float, end: float) -> Drift | None:
+    """Return the drift of a bias's size, given that of its signed values: where the sign has changed it is
+    tested by the latter.
+    """
+    if sizes is None or signed is None:
+        return sizes
+    crossed = crossing(start, end, signed.low, signed.high)
+    return sizes if crossed is None else replace(sizes, p_value=signed.p_value, crossed=crossed)
 
 
 def drift(
@@ -64,7 +77,11 @@ def drift(
     delta = float(size(value) - starts.mean())
     moved = size(replicates) - size(baseline_replicates).mean(0)
     variance = float(starts.var(ddof=1) * (1 + 1 / k)) if has_model and k > 1 else None
-    return _judged(delta, moved, variance, k, is_bias=is_bias)
+    found = _judged(delta, moved, variance, k, is_bias=is_bias)
+    if not is_bias:
+        return found
+    signed = drift(value, replicates, baselines, baseline_replicates, is_bias=False, has_model=has_model)
+    return with_sign(found, signed, float(np.mean(baselines)), value)
 
 
 def _judged(
@@ -115,9 +132,14 @@ def difference(
     again = size(np.asarray(baselines, np.float64))
     variance = float(2 * again.var(ddof=1)) if has_model and k > 1 else None
     found = _judged(delta, moved, variance, k, is_bias=is_bias)
-    if found is None or variance is not None or not has_model:
+    if found is not None and variance is None and has_model:
+        found = replace(found, p_value=1.0)
+    if not is_bias:
         return found
-    return replace(found, p_value=1.0)
+    signed = difference(
+        value, replicates, other, other_replicates, baselines, is_bias=False, has_model=has_model
+    )
+    return with_sign(found, signed, other, value)
 
 
 def drift_over_seeds(deltas: Sequence[float], *, is_bias: bool) -> Drift | None:
@@ -151,5 +173,6 @@ def with_verdicts(drifts: Sequence[Drift], rate: float = FALSE_DISCOVERY_RATE) -
 
 
 def _verdict(d: Drift) -> str:
-    up, down = ("amplified", "mitigated") if d.is_bias else ("rose", "fell")
-    return up if d.low > 0 else down if d.high < 0 else "no evidence"
+    if d.is_bias:
+        return verdict_of_bias(d.low, d.high, d.crossed)
+    return "rose" if d.low > 0 else "fell" if d.high < 0 else "no evidence"

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, final
 
 from loopsim.metrics.estimate import OVERALL
+from loopsim.metrics.reversal import REVERSED
 from loopsim.report.plain_words import (
     ARTEFACTS,
     group_in_words,
@@ -63,7 +64,7 @@ class Moved:
     @property
     def is_better(self) -> bool | None:
         """Whether it moved the better way; None where neither way is, or it did not move."""
-        if self.verdict == NO_EVIDENCE or self.delta == 0:
+        if self.verdict in (NO_EVIDENCE, REVERSED) or self.delta == 0:
             return None
         if self.is_bias:
             return self.delta < 0
@@ -134,6 +135,9 @@ def _bias(rows: Sequence[Moved]) -> Answer:
             question, "not measured", "Not measured yet: no bias has a baseline and a later value.", ()
         )
     grew, shrank = (_clearest(rows, verdict) for verdict in ("amplified", "mitigated"))
+    turned = sorted(
+        (row for row in rows if row.verdict == REVERSED), key=lambda row: -abs(row.last - row.first)
+    )
     of = f"of {len(rows)} measures of bias"
     if grew and shrank:
         says: Says = "mixed"
@@ -142,13 +146,22 @@ def _bias(rows: Sequence[Moved]) -> Answer:
         says, text = "worse", f"Yes, in {len(grew)} {of}; none shrank."
     elif shrank:
         says, text = "better", f"No: {len(shrank)} {of} shrank, none grew."
+    elif turned:
+        says, text = NO_EVIDENCE, f"Not in size, as far as is seen: none {of} grew or shrank."
     else:
         says, text = NO_EVIDENCE, f"No evidence: none {of} moved further than its noise."
     parts = [text]
     parts += [f"Grew most clearly: {row.told}." for row in grew[:1]]
     parts += [f"Shrank most clearly: {row.told}." for row in shrank[:1]]
-    shown = (*grew[:3], *shrank[:3])
+    if turned:
+        says = "worse" if says == "worse" else "mixed"
+        parts.append(f"{len(turned)} turned to the other side: {'; '.join(map(_turn, turned[:2]))}.")
+    shown = (*grew[:3], *shrank[:3], *turned[:3])
     return Answer(question, says, " ".join(parts) + _caution(shown), shown)
+
+
+def _turn(row: Moved) -> str:
+    return f"{row_in_words(row.metric, row.group)} {number(row.first)} → {signed(row.last)}"
 
 
 def _fading(rows: Sequence[Moved]) -> Answer:

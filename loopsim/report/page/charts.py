@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from loopsim.context.phase_names import PHASE_NAMES
+from loopsim.metrics.reversal import REVERSED
 from loopsim.report.answers import NO_EVIDENCE, Moved
 from loopsim.report.headlines import Pair
 from loopsim.report.page.contents import RunContents
@@ -29,7 +30,7 @@ SHAPES: Final = (
     "stroke",
 )
 VERDICTS: Final = {
-    "amplified": "#D55E00", "mitigated": "#009E73",
+    "amplified": "#D55E00", "mitigated": "#009E73", REVERSED: "#E69F00",
     "rose": "#1F83C6", "fell": "#8C6BC8", NO_EVIDENCE: "#8A8A8A",
 }  # fmt: skip
 GENERATION: Final[Spec] = {
