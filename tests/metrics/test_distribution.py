@@ -13,6 +13,11 @@ from loopsim.metrics import distribution
 from tests.helpers.oracles import CLOSE, SEEDS, cosine, normal, value
 
 
+def unit(seed: int, *shape: int) -> np.ndarray:
+    x = normal(seed, *shape)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
 @settings(max_examples=20)
 @given(SEEDS, st.integers(6, 20))
 def test_frechet_distance_equals_its_formula(seed: int, n: int) -> None:
@@ -52,6 +57,22 @@ def test_kid_and_cmmd_equal_their_sums(seed: int, n: int) -> None:
         1000 * (mean_rbf(x, x) + mean_rbf(y, y) - 2 * mean_rbf(x, y)), rel=1e-5, abs=1e-8
     )
     assert value(distribution.cmmd(x, x), n) == pytest.approx(0, abs=1e-9)
+
+
+def test_kid_and_cmmd_of_unit_features_are_both_the_distance_of_the_means() -> None:
+    """As docs/metrics.md says: two verdicts on them are one."""
+    real, found = unit(0, 200, 64), []
+    for seed in range(1, 16):
+        fake = normal(seed, 200, 64)
+        fake[:, :3] += 0.4 * normal(100 + seed, 3)
+        fake /= np.linalg.norm(fake, axis=1, keepdims=True)
+        apart = np.sum((real.mean(0) - fake.mean(0)) ** 2)
+        found.append([value(measure(real, fake), 200) for measure in (distribution.kid, distribution.cmmd)])
+        found[-1].append(apart)
+    kid, cmmd, apart = np.transpose(found)
+    assert np.corrcoef(kid, cmmd)[0, 1] > 0.999
+    assert np.polyfit(apart, kid, 1)[0] == pytest.approx(3 / 64, rel=0.1)
+    assert np.polyfit(apart, cmmd, 1)[0] == pytest.approx(10, rel=0.1)
 
 
 @settings(max_examples=15)
@@ -99,11 +120,6 @@ def test_memorisation_finds_copies_and_passes_fresh_data() -> None:
     training, test, fresh = (rng.normal(size=(400, 6)) for _ in range(3))
     assert distribution.is_memorised(training[:20], training, test).mean() == 1
     assert distribution.is_memorised(fresh, training, test).mean() < 0.05
-
-
-def unit(seed: int, *shape: int) -> np.ndarray:
-    x = normal(seed, *shape)
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("num_twins", [0, 1, 8, 400])

@@ -45,19 +45,29 @@ RECALL = Measure("recall", "clip", asks_model=True, body=recall)
 
 
 def self_similarity(e: Evaluation) -> Iterator[Measured]:
-    """How much more alike a group's faces look to CLIP_g than the average group's: with each face's pair with
-    itself, as the seed paper, and without (unbiased).
+    """How much more alike a group's faces look to CLIP_g than the average group's: the seed paper's form, in
+    which a face pairs with itself, too.
     """
-    on, features = e.faces, e.face_features
-
-    def relative(statistic: Statistic) -> Disaggregated:
-        return similarity.relative_self_similarity(statistic, on.groups, on.values, on.weights)
-
-    yield Measured("self_similarity", relative(similarity.self_similarity(features)), features)
-    yield Measured("self_similarity_unbiased", relative(similarity.homogenisation(features)))
+    found = _relative_to_groups(e, similarity.self_similarity(e.face_features))
+    yield Measured("self_similarity", found, e.face_features)
 
 
 SELF_SIMILARITY = Measure("self_similarity", "clip", asks_model=True, body=self_similarity)
+
+
+def self_similarity_unbiased(e: Evaluation) -> Iterator[Measured]:
+    """The same over pairs of different faces, which does not depend on how many a group has."""
+    found = _relative_to_groups(e, similarity.homogenisation(e.face_features))
+    yield Measured("self_similarity_unbiased", found, e.face_features)
+
+
+SELF_SIMILARITY_UNBIASED = Measure(
+    "self_similarity_unbiased", "clip", asks_model=True, body=self_similarity_unbiased, on_demand=True
+)
+
+
+def _relative_to_groups(e: Evaluation, statistic: Statistic) -> Disaggregated:
+    return similarity.relative_self_similarity(statistic, e.faces.groups, e.faces.values, e.faces.weights)
 
 
 def person_preference(e: Evaluation) -> Iterator[Measured]:
