@@ -109,7 +109,8 @@ def resampled_subordination(
     with Katz's interval and bootstrap replicates for weights [B, n]; not available without items in both
     roles.
 
-    A replicate with no member in either role says nothing and is NaN.
+    Replicates are NaN, and so no drift is told, where fewer than two members were met in one of the roles: a
+    resample of nobody, or of one, knows nothing of how many it could have been.
     """
     masks = subordinate & member, subordinate, dominant & member, dominant
     a, m, b, n = (int(mask.sum()) for mask in masks)
@@ -117,6 +118,8 @@ def resampled_subordination(
         return not_available(m + n, "nothing in one of the two roles that are compared")
     ratio = subordination(a, m, b, n)
     replicates = subordination_ratios(*(weights @ mask.astype(np.float32) for mask in masks))
+    if min(a, b) < 2:
+        replicates[:] = np.nan
     return Estimate(ratio.value, m + n, ratio.low, ratio.high, replicates.astype(np.float32))
 
 

@@ -63,6 +63,11 @@ def test_resampled_subordination_is_that_of_each_resample() -> None:
         assert replicate == pytest.approx(harms.subordination(*counts).value, rel=1e-5)
     nobody = harms.resampled_subordination(np.zeros(60, bool), roles == 0, roles == 1, weights)
     assert (nobody.value, np.isfinite(nobody.replicates).any()) == (1, False)
+    # One person in a role, or nobody: 1 in 8 of two such sets would seem to differ.
+    alone = (roles == 0) | (np.arange(60) == np.flatnonzero(roles == 1)[0])
+    one = harms.resampled_subordination(alone, roles == 0, roles == 1, weights)
+    assert one.low < one.value < one.high
+    assert not np.isfinite(one.replicates).any()
     assert harms.resampled_subordination(member, roles > 9, roles == 1, weights).reason
 
 
