@@ -19,9 +19,9 @@ from loopsim.metrics.estimate import (
     Disaggregated,
     Estimate,
     Statistic,
-    estimate,
     not_available,
     quotient,
+    recentred_estimate,
     wilson_interval,
 )
 
@@ -117,8 +117,9 @@ def shares_against_world(
     point = class_shares(is_member, classes, values, np.ones((1, n), np.float32))
     replicated = class_shares(is_member, classes, values, weights)
 
-    def over_classes(summary: Statistic) -> Estimate:
-        return estimate(float(summary(point, world)[0]), summary(replicated, world), n)
+    def over_classes(summary: Statistic, low: float, high: float, *, is_bias: bool = False) -> Estimate:
+        value, replicates = float(summary(point, world)[0]), summary(replicated, world)
+        return recentred_estimate(value, replicates, n, is_bias=is_bias, bounds=(low, high))
 
     def distance(shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
         return np.asarray(np.nanmean(np.abs(shares - reference), axis=1))
@@ -136,10 +137,9 @@ def shares_against_world(
             members[f"{attribute}={value}"] = Estimate(
                 share, count, *wilson_interval(share * count, count), replicated[:, index].astype(np.float32)
             )
-    far = estimate(float(distance(point, world)[0]), distance(replicated, world), n, is_bias=True)
     return {
-        "distance": Disaggregated({OVERALL: far} | members),
-        "slope": Disaggregated({OVERALL: over_classes(slope)}),
-        "rank_correlation": Disaggregated({OVERALL: over_classes(rank_correlation)}),
-        "majority_share": Disaggregated({OVERALL: over_classes(majority)}),
+        "distance": Disaggregated({OVERALL: over_classes(distance, 0, 1, is_bias=True)} | members),
+        "slope": Disaggregated({OVERALL: over_classes(slope, -np.inf, np.inf)}),
+        "rank_correlation": Disaggregated({OVERALL: over_classes(rank_correlation, -1, 1)}),
+        "majority_share": Disaggregated({OVERALL: over_classes(majority, 0.5, 1)}),
     }

@@ -22,6 +22,7 @@ from scipy import special, stats
 
 from loopsim.metrics.estimate import LEVEL, percentile_interval
 from loopsim.metrics.retraining import Spread, Variance, moderated
+from loopsim.metrics.reversal import Crossing, crossing, verdict_of_bias
 
 FALSE_DISCOVERY_RATE = 0.05
 _ROUNDING = 1e-12
@@ -50,9 +51,10 @@ class Drift:
     """Δ since the baseline with its 95 % interval, its two-sided p-value, and the half-width that retraining
     alone explains (None: no model in it, or not known).
 
-    For a bias Δ is that of |m| and the verdict is "amplified", "mitigated" or "no evidence"; for any other
-    metric it is "rose", "fell" or "no evidence". "unknown": a model is in it that was trained only once.
-    `adjusted_p`: the p-value as corrected for all rows of the report.
+    For a bias Δ is that of |m| and the verdict is "amplified", "mitigated", "reversed" or "no evidence"; for
+    any other metric it is "rose", "fell" or "no evidence". "unknown": a model is in it that was trained only
+    once. `adjusted_p`: the p-value as corrected for all rows of the report. `crossed`: the bias has another
+    sign than before, and the p-value is that of the signed values' difference.
     """
 
     delta: float
@@ -64,6 +66,7 @@ class Drift:
     verdict: str = NO_EVIDENCE
     adjusted_p: float | None = None
     trend: Trend | None = None
+    crossed: Crossing | None = None
 
 
 @final
@@ -93,6 +96,11 @@ class Trajectory:
         """Whether a model is in it whose retraining noise nobody knows."""
         return self.has_model and len(self.baselines) < 2
 
+    @property
+    def recent(self) -> int:
+        """How many generations say where the row stands: the last two, if both have a value."""
+        return 2 if len(self.steps) > 1 and self.steps[-2] == self.steps[-1] - 1 else 1
+
     @cached_property
     def flips(self) -> float:
         """The variance over items of one training's own part."""
@@ -104,16 +112,43 @@ def drifts(trajectories: Sequence[Trajectory]) -> list[Drift | None]:
     over all of them; None for a row without any finite replicate.
     """
     sized = [one.sized() for one in trajectories]
-    asked = [i for i, one in enumerate(sized) if one.has_model and not one.is_unknown]
-    variances = dict(zip(asked, moderated([_spread(sized[i]) for i in asked]), strict=True))
-    found = [_judged(one, variances.get(i)) for i, one in enumerate(sized)]
+    variances, signed = _variances(sized), _variances(trajectories)
+    found = [
+        _tested_by_sign(_judged(one, mine), row, raw)
+        for one, mine, row, raw in zip(sized, variances, trajectories, signed, strict=True)
+    ]
     known = [i for i, one in enumerate(found) if one is not None]
     ruled = with_verdicts([one for one in found if one is not None])
-    trends = _trends([sized[i] for i in known], [variances.get(i) for i in known])
+    trends = _trends([sized[i] for i in known], [variances[i] for i in known])
     results: list[Drift | None] = [None] * len(found)
     for i, one, trend in zip(known, ruled, trends, strict=True):
         results[i] = replace(one, trend=trend)
     return results
+
+
+def _variances(rows: Sequence[Trajectory]) -> list[Variance | None]:
+    """Return each row's variance of one training; None where no model is asked, or it was trained once."""
+    asked = [i for i, one in enumerate(rows) if one.has_model and not one.is_unknown]
+    known = dict(zip(asked, moderated([_spread(rows[i]) for i in asked]), strict=True))
+    return [known.get(i) for i in range(len(rows))]
+
+
+def _tested_by_sign(found: Drift | None, row: Trajectory, variance: Variance | None) -> Drift | None:
+    """Return the drift of a bias's size, tested by the signed values where their sign has changed."""
+    start, end = float(row.baselines.mean()), float(row.values[-row.recent :].mean())
+    if found is None or not row.is_bias or row.is_unknown or start * end >= 0:
+        return found
+    return with_sign(found, _judged(row, variance), start, end)
+
+
+def with_sign(sizes: Drift | None, signed: Drift | None, start: float, end: float) -> Drift | None:
+    """Return the drift of a bias's size, given that of its signed values: where the sign has changed it is
+    tested by the latter.
+    """
+    if sizes is None or signed is None:
+        return sizes
+    crossed = crossing(start, end, signed.low, signed.high)
+    return sizes if crossed is None else replace(sizes, p_value=signed.p_value, crossed=crossed)
 
 
 def _spread(one: Trajectory) -> Spread:
@@ -146,10 +181,9 @@ def _variance(replicates: np.ndarray) -> float:
 
 def _judged(one: Trajectory, variance: Variance | None) -> Drift | None:
     """Return where a row stands, without its verdict."""
-    recent = 2 if len(one.steps) > 1 and one.steps[-2] == one.steps[-1] - 1 else 1
-    delta = float(one.values[-recent:].mean() - one.baselines.mean())
-    moved = one.replicates[-recent:].mean(0) - one.baseline_replicates.mean(0)
-    share = 1 / recent + 1 / len(one.baselines)
+    delta = float(one.values[-one.recent :].mean() - one.baselines.mean())
+    moved = one.replicates[-one.recent :].mean(0) - one.baseline_replicates.mean(0)
+    share = 1 / one.recent + 1 / len(one.baselines)
     found = _with_noise(delta, moved, variance, share, one.flips, is_bias=one.is_bias)
     return replace(found, verdict=UNKNOWN, p_value=1.0) if found is not None and one.is_unknown else found
 
@@ -296,7 +330,11 @@ def _difference(one: Pair, variance: Variance | None) -> Drift | None:
     found = _with_noise(
         delta, moved, variance, 2.0, _flips(size(one.baseline_replicates)), is_bias=one.is_bias
     )
-    return replace(found, verdict=UNKNOWN, p_value=1.0) if found is not None and one.is_unknown else found
+    if found is None or one.is_unknown:
+        return None if found is None else replace(found, verdict=UNKNOWN, p_value=1.0)
+    if not one.is_bias or one.value * one.other >= 0:
+        return found
+    return with_sign(found, _difference(replace(one, is_bias=False), variance), one.other, one.value)
 
 
 def drift_over_seeds(deltas: Sequence[float], *, is_bias: bool) -> Drift | None:
@@ -330,5 +368,6 @@ def _ruled(one: Drift, adjusted: float, rate: float) -> Drift:
 
 
 def _verdict(one: Drift) -> str:
-    up, down = ("amplified", "mitigated") if one.is_bias else ("rose", "fell")
-    return up if one.low > 0 else down if one.high < 0 else NO_EVIDENCE
+    if one.is_bias:
+        return verdict_of_bias(one.low, one.high, one.crossed)
+    return "rose" if one.low > 0 else "fell" if one.high < 0 else NO_EVIDENCE

@@ -7,7 +7,7 @@ subtraction.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import final
 
@@ -155,6 +155,35 @@ def estimate(value: float, replicates: np.ndarray, n: int, *, is_bias: bool = Fa
     return Estimate(float(value), n, low, high, replicates.astype(np.float32), is_bias)
 
 
+def recentred(replicates: np.ndarray, value: float) -> np.ndarray:
+    """Return replicates moved by a constant, so that the mean of the finite ones is `value`."""
+    finite = replicates[np.isfinite(replicates)]
+    return replicates + (value - float(finite.mean(dtype=np.float64))) if len(finite) else replicates
+
+
+def recentred_estimate(
+    value: float,
+    replicates: np.ndarray,
+    n: int,
+    *,
+    is_bias: bool = False,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> Estimate:
+    """Return the estimate of a statistic that resampling itself moves, as a gap, which grows: its interval is
+    the percentile interval of its replicates after they are recentred, within the statistic's bounds.
+
+    It says how far the value would be from this one with other items, as many; the plain interval may lie
+    beside its own value. The replicates stay as they are: drift takes their growth out itself.
+    """
+    found = estimate(value, replicates, n, is_bias=is_bias)
+    if found.value is None or found.low is None:
+        return found
+    low, high = percentile_interval(recentred(replicates, value))
+    assert low is not None
+    assert high is not None
+    return replace(found, low=max(low, bounds[0]), high=min(high, bounds[1]))
+
+
 def evaluated(
     statistic: Statistic, mask: np.ndarray, weights: np.ndarray, *, is_bias: bool = False, at_least: int = 2
 ) -> Estimate:
@@ -198,20 +227,21 @@ def by_group(
     return results
 
 
-def gap(members: Sequence[Estimate]) -> Estimate:
+def gap(members: Sequence[Estimate], num_items: int | None = None) -> Estimate:
     """Return max - min over groups, replicate by replicate; groups without a value are left out, and two are
     needed.
+
+    `num_items` says of how many items the groups are shares; by default each item belongs to one group.
     """
     present = [m for m in members if m.value is not None and m.replicates is not None]
     if len(present) < 2:
-        return not_available(sum(m.n for m in members), "fewer than two groups can be measured", is_bias=True)
+        n = sum(m.n for m in members) if num_items is None else num_items
+        return not_available(n, "fewer than two groups can be measured", is_bias=True)
+    n = sum(m.n for m in present) if num_items is None else num_items
     points = [m.value for m in present if m.value is not None]
     replicates = np.stack([m.replicates for m in present if m.replicates is not None])
-    return estimate(
-        max(points) - min(points),
-        replicates.max(0) - replicates.min(0),
-        sum(m.n for m in present),
-        is_bias=True,
+    return recentred_estimate(
+        max(points) - min(points), replicates.max(0) - replicates.min(0), n, is_bias=True, bounds=(0, np.inf)
     )
 
 
@@ -222,5 +252,17 @@ def weighted_mean(scores: np.ndarray) -> Statistic:
 
     def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return quotient(weights[:, mask] @ scores[mask].astype(np.float32), weights[:, mask].sum(1))
+
+    return statistic
+
+
+def ratio_of_sums(sums: np.ndarray, counts: np.ndarray) -> Statistic:
+    """Return the statistic "Σ sums / Σ counts" of items [n] that hold several things each, as a picture its
+    captions: the mean over those things, while the item is what is resampled.
+    """
+
+    def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        w = weights[:, mask]
+        return quotient(w @ sums[mask].astype(np.float32), w @ counts[mask].astype(np.float32))
 
     return statistic

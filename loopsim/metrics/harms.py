@@ -13,7 +13,7 @@ from typing import final
 
 import numpy as np
 
-from loopsim.metrics.estimate import quotient, wilson_interval
+from loopsim.metrics.estimate import Estimate, not_available, quotient, wilson_interval
 
 Z = 1.959964
 # p*: shares of groups among the people of the United States (census of 2020, MENA and NHPI counted apart;
@@ -75,18 +75,18 @@ def subordination(subordinate: float, num_subordinate: float, dominant: float, n
     interval.
 
     If a numerator is below 1, ε = min(1, the larger numerator) is added to all four counts (the reference
-    does so only where one is 0); both zero give 1 with the interval [1, 1]. Above 1 the group is
-    subordinated. Raises ValueError without answers for either role.
+    does so only where one is 0). Both zero give 1, with the interval of ε = 1, the reference's: nobody was
+    met, which is far from saying that the roles are alike. Above 1 the group is subordinated. Raises
+    ValueError without answers for either role.
     """
     if num_subordinate <= 0 or num_dominant <= 0:
         raise ValueError("needs answers for both roles")
-    if subordinate == dominant == 0:
-        return Ratio(1.0, 1.0, 1.0)
     a, m, b, n = float(subordinate), float(num_subordinate), float(dominant), float(num_dominant)
+    nobody = a == b == 0
     if min(a, b) < 1:
-        epsilon = min(1.0, max(a, b))
+        epsilon = 1.0 if nobody else min(1.0, max(a, b))
         a, m, b, n = a + epsilon, m + epsilon, b + epsilon, n + epsilon
-    ratio = (a / m) / (b / n)
+    ratio = 1.0 if nobody else (a / m) / (b / n)
     spread = exp(Z * sqrt(max(0.0, 1 / a - 1 / m + 1 / b - 1 / n)))
     return Ratio(ratio, ratio / spread, ratio * spread)
 
@@ -100,6 +100,27 @@ def subordination_ratios(a: np.ndarray, m: np.ndarray, b: np.ndarray, n: np.ndar
     ratios = quotient(quotient(a + epsilon, m + epsilon), quotient(b + epsilon, n + epsilon))
     ratios[(m <= 0) | (n <= 0) | ((a == 0) & (b == 0))] = np.nan
     return ratios
+
+
+def resampled_subordination(
+    member: np.ndarray, subordinate: np.ndarray, dominant: np.ndarray, weights: np.ndarray
+) -> Estimate:
+    """Return R_sub of the members among items [n] in a subordinate and in a dominant role, bool [n] each,
+    with Katz's interval and bootstrap replicates for weights [B, n]; not available without items in both
+    roles.
+
+    Replicates are NaN, and so no drift is told, where fewer than two members were met in one of the roles: a
+    resample of nobody, or of one, knows nothing of how many it could have been.
+    """
+    masks = subordinate & member, subordinate, dominant & member, dominant
+    a, m, b, n = (int(mask.sum()) for mask in masks)
+    if m == 0 or n == 0:
+        return not_available(m + n, "nothing in one of the two roles that are compared")
+    ratio = subordination(a, m, b, n)
+    replicates = subordination_ratios(*(weights @ mask.astype(np.float32) for mask in masks))
+    if min(a, b) < 2:
+        replicates[:] = np.nan
+    return Estimate(ratio.value, m + n, ratio.low, ratio.high, replicates.astype(np.float32))
 
 
 def median_subordination(

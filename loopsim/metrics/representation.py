@@ -16,6 +16,7 @@ from loopsim.metrics.estimate import (
     gap,
     not_available,
     quotient,
+    recentred_estimate,
     wilson_interval,
 )
 
@@ -80,14 +81,14 @@ def representation(
                 share.value, n, *wilson_interval(float(member[:, index].sum()), n), share.replicates
             )
         results[f"{attribute}={value}"] = share
-    results[f"{attribute} gap"] = gap(list(results.values()))
+    results[f"{attribute} gap"] = gap(list(results.values()), n)
     wanted = (
         np.full(len(values), 1 / len(values))
         if target is None
         else np.array([target[value] for value in values])
     )
     for name, distance in (("tv", total_variation), ("kl", kl_divergence)):
-        results[f"{attribute} {name}"] = estimate(
-            float(distance(shares, wanted)), distance(replicates, wanted), n, is_bias=True
+        results[f"{attribute} {name}"] = recentred_estimate(
+            float(distance(shares, wanted)), distance(replicates, wanted), n, is_bias=True, bounds=(0, np.inf)
         )
     return results

@@ -3,11 +3,12 @@
 
 *Self-similarity* (Chen et al. 2024, §4) is the mean pairwise cosine within a group: high where a model tells
 the group's members apart badly. Its reference averages 10,000 draws of 22 pictures with replacement; the
-expectation of that is exactly ‖mean of the unit vectors‖², at O(n·d). *Person preference* is the share of a
-group whose best prompt is the neutral one: who counts as a person without an adjective. *Homogenisation* is
-the same mean cosine over distinct pairs, in a frozen encoder, across generations. None of them can tell
-whether a difference comes from the people or from how they were pictured (light, pose, sharpness): read them
-beside the artefact measures.
+expectation of that is exactly ‖mean of the unit vectors‖², at O(n·d). A picture so is paired with itself once
+in n pairs, which adds (1 - m)/n: with n = 20 and m = .5 a twentieth of the value, and more in small groups
+than in large ones. The *unbiased* form leaves those pairs out. *Homogenisation* is that form in a frozen
+encoder, across generations. *Person preference* is the share of a group whose best prompt is the neutral one:
+who counts as a person without an adjective. None of them can tell whether a difference comes from the people
+or from how they were pictured (light, pose, sharpness): read them beside the artefact measures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from scipy.sparse import csr_matrix
 
 from loopsim.metrics.estimate import (
     Disaggregated,
+    Estimate,
     Statistic,
     estimate,
     evaluated,
@@ -58,7 +60,8 @@ def unit_rows(features: np.ndarray) -> np.ndarray:
 
 def self_similarity(features: np.ndarray) -> Statistic:
     """Return the statistic "mean pairwise cosine within a group, self-pairs included" of features [n, d] =
-    ‖mean of the group's unit vectors‖².
+    ‖mean of the group's unit vectors‖²: the seed paper's, which is larger than that of fresh pictures by
+    (1 - m)/n.
     """
     unit = unit_rows(features)
 
@@ -90,7 +93,7 @@ def group_self_similarity(features: np.ndarray, group: np.ndarray, num_groups: i
 
 def homogenisation(features: np.ndarray) -> Statistic:
     """Return the statistic "mean cosine over pairs of distinct items" of features [n, d]: (‖Σ w u‖² - Σ w²) /
-    ((Σ w)² - Σ w²).
+    ((Σ w)² - Σ w²). It is the unbiased form of `self_similarity`.
 
     A resample may draw an item twice; that pair is the item with itself and is left out, too.
     """
@@ -147,41 +150,54 @@ def self_similarity_by_draws(
 
 
 def relative_self_similarity(
-    features: np.ndarray,
+    statistic: Statistic,
     groups: Mapping[str, Sequence[str]],
     values: Mapping[str, Sequence[str]],
     weights: np.ndarray,
 ) -> Disaggregated:
-    """Return (m_g - m̄) / m̄ × 100 for each group (percent; m̄ is the unweighted mean over the attribute's
-    groups), and each attribute's gap.
+    """Return (m_g - m̄) / m̄ × 100 for each group (percent; m_g is the statistic, as `self_similarity` or
+    `homogenisation` of features [n, d], and m̄ its unweighted mean over the attribute's groups), and each
+    attribute's gap; `weights` are [B, n].
+
+    Not available where m̄ is not positive: a percentage of it would say nothing.
     """
-    statistic = self_similarity(features)
-    ones = np.ones((1, len(features)), np.float32)
-    results = Disaggregated(overall=evaluated(statistic, np.ones(len(features), bool), weights))
+    results = Disaggregated(overall=evaluated(statistic, np.ones(weights.shape[1], bool), weights))
     for attribute, known in values.items():
         labels = np.asarray(groups[attribute])
-        masks = {value: labels == value for value in known}
-        large = {value: mask for value, mask in masks.items() if mask.sum() > 1}
-        results |= {
-            f"{attribute}={value}": not_available(int(mask.sum()), "fewer than 2 items", is_bias=True)
-            for value, mask in masks.items()
-            if value not in large
-        }
-        if len(large) < 2:
-            results[f"{attribute} gap"] = not_available(
-                len(features), "fewer than two groups can be measured", is_bias=True
-            )
-            continue
-        points = np.stack([statistic(ones, mask) for mask in large.values()])
-        replicates = np.stack([statistic(weights, mask) for mask in large.values()])
-        relative, relative_replicates = (100 * (m - m.mean(0)) / m.mean(0) for m in (points, replicates))
-        members = {
-            value: estimate(relative[i, 0], relative_replicates[i], int(mask.sum()), is_bias=True)
-            for i, (value, mask) in enumerate(large.items())
-        }
+        members = _relative(statistic, {value: labels == value for value in known}, weights)
         results |= {f"{attribute}={value}": member for value, member in members.items()}
         results[f"{attribute} gap"] = gap(list(members.values()))
     return results
+
+
+def _relative(
+    statistic: Statistic, masks: Mapping[str, np.ndarray], weights: np.ndarray
+) -> dict[str, Estimate]:
+    """Return each group's (m_g - m̄) / m̄ × 100, given the masks [n] of the groups."""
+    sizes = {value: int(mask.sum()) for value, mask in masks.items()}
+    large = [value for value in masks if sizes[value] > 1]
+    members = {
+        value: not_available(size, "fewer than 2 items", is_bias=True)
+        for value, size in sizes.items()
+        if value not in large
+    }
+    ones = np.ones((1, weights.shape[1]), np.float32)
+    points = np.array([statistic(ones, masks[value]) for value in large])
+    reason = (
+        "fewer than two groups can be measured"
+        if len(large) < 2
+        else "the mean over groups is not positive: a percentage of it says nothing"
+        if points.mean() <= 0
+        else None
+    )
+    if reason is not None:
+        return members | {value: not_available(sizes[value], reason, is_bias=True) for value in large}
+    replicates = np.array([statistic(weights, masks[value]) for value in large])
+    relative, relative_replicates = (100 * (m - m.mean(0)) / m.mean(0) for m in (points, replicates))
+    return members | {
+        value: estimate(relative[i, 0], relative_replicates[i], sizes[value], is_bias=True)
+        for i, value in enumerate(large)
+    }
 
 
 def prefers_person(image_features: np.ndarray, prompt_features: np.ndarray) -> np.ndarray:

@@ -71,7 +71,7 @@ def _phases(replicate: int) -> tuple[Phase, ...]:
         ),
         Phase("train_clip", 1, train_clip, ("clip",), of_train_clip),
         Phase("train_captioner", 1, train_captioner, ("captioner",), of_train_captioner),
-        Phase("evaluate", 3, evaluate, ("evaluate", "captioner", *RULERS, *DRAWING), of_evaluate),
+        Phase("evaluate", 4, evaluate, ("evaluate", "captioner", *RULERS, *DRAWING), of_evaluate),
         Phase("finetune", 2, finetune, ("finetune", *DRAWING), of_finetune),
         Phase(
             "prepare",

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, final
 
 from loopsim.metrics.drift import NO_EVIDENCE, UNKNOWN
 from loopsim.metrics.estimate import OVERALL
+from loopsim.metrics.reversal import REVERSED
 from loopsim.report.plain_words import (
     ARTEFACTS,
     group_in_words,
@@ -74,7 +75,7 @@ class Moved:
     @property
     def is_better(self) -> bool | None:
         """Whether it moved the better way; None where neither way is, or it did not move."""
-        if self.verdict in (NO_EVIDENCE, UNKNOWN) or self.delta == 0:
+        if self.verdict in (NO_EVIDENCE, UNKNOWN, REVERSED) or self.delta == 0:
             return None
         if self.is_bias:
             return self.delta < 0
@@ -146,6 +147,9 @@ def _bias(rows: Sequence[Moved]) -> Answer:
     if not known:
         return Answer(question, "not measured", f"Cannot be said: {TRAINED_ONCE}.", ())
     grew, shrank = (_clearest(known, verdict) for verdict in ("amplified", "mitigated"))
+    turned = sorted(
+        (row for row in known if row.verdict == REVERSED), key=lambda row: -abs(row.last - row.first)
+    )
     of = f"of {len(known)} measures of bias"
     if grew and shrank:
         says: Says = "mixed"
@@ -154,6 +158,8 @@ def _bias(rows: Sequence[Moved]) -> Answer:
         says, text = "worse", f"Yes, in {len(grew)} {of}; none shrank."
     elif shrank:
         says, text = "better", f"No: {len(shrank)} {of} shrank, none grew."
+    elif turned:
+        says, text = NO_EVIDENCE, f"Not in size, as far as is seen: none {of} grew or shrank."
     else:
         says, text = NO_EVIDENCE, f"No evidence: none {of} moved further than its noise."
     parts = [text]
@@ -165,7 +171,10 @@ def _bias(rows: Sequence[Moved]) -> Answer:
         parts.append(f"Not beyond its noise yet, but moving: {moving[0].told}{_more(len(moving) - 1)}.")
     if len(known) < len(rows):
         parts.append(f"Of {len(rows) - len(known)} more it cannot be said: {TRAINED_ONCE}.")
-    shown = (*grew[:3], *shrank[:3], *moving[:1])
+    if turned:
+        says = "worse" if says == "worse" else "mixed"
+        parts.append(f"{len(turned)} turned to the other side: {'; '.join(map(_turn, turned[:2]))}.")
+    shown = (*grew[:3], *shrank[:3], *moving[:1], *turned[:3])
     return Answer(question, says, " ".join(parts), shown)
 
 
@@ -181,6 +190,10 @@ def _with_lost(answer: Answer, lost: Sequence[Lost]) -> Answer:
     named = ", ".join(list(groups)[:3]) + _more(len(groups) - 3)
     text = f"Lost: {named} cannot be measured any more ({lost[0].reason})."
     return replace(answer, says="worse", text=f"{text} {answer.text}")
+
+
+def _turn(row: Moved) -> str:
+    return f"{row_in_words(row.metric, row.group)} {number(row.first)} → {signed(row.last)}"
 
 
 def _fading(rows: Sequence[Moved]) -> Answer:

@@ -26,6 +26,7 @@ HEADLINES: Final[dict[str, tuple[str, ...]]] = {
     "subordination": ("gender=woman",),
     "recall@1": GAPS,
     "self_similarity": GAPS[1:],
+    "self_similarity_unbiased": GAPS[1:],
     "person_preference.gender": GAPS,
     "person_preference.skin_tone": GAPS,
     "max_skew": ("gender skew", "skin_tone skew"),

@@ -58,7 +58,12 @@ METRICS: Final[dict[str, Words]] = {
     "recall@5": Words("recall@5", "How often CLIP has the right picture among five.", "higher"),
     "recall@10": Words("recall@10", "How often CLIP has the right picture among ten.", "higher"),
     "self_similarity": Words(
-        "self-similarity", "How alike CLIP sees a group's faces, in % of the mean over groups."
+        "self-similarity",
+        "How alike CLIP sees a group's faces, in % of the mean over groups; with pairs of a face and itself.",
+    ),
+    "self_similarity_unbiased": Words(
+        "self-similarity, unbiased",
+        "The same over pairs of different faces: a small group seems no more alike.",
     ),
     "max_skew": Words("MaxSkew", "How far the first finds of a neutral query are from the groups' shares."),
     "ndkl": Words("NDKL", "How far a neutral query's whole ranking is from the groups' shares.", "lower"),
@@ -82,14 +87,18 @@ METRICS: Final[dict[str, Words]] = {
     "sample_fd_clip": Words(
         "Fréchet distance", "How far generated pictures are from real ones, in the frozen CLIP.", "lower"
     ),
-    "sample_kid_clip": Words("KID", "The same by kernels.", "lower"),
-    "sample_cmmd_clip": Words("CMMD", "The same with a Gaussian kernel.", "lower"),
+    "sample_kid_clip": Words("KID", "How far the mean picture is from the real one's.", "lower"),
+    "sample_cmmd_clip": Words("CMMD", "On unit features nearly the same as KID.", "lower"),
     "sample_precision": Words("precision", "Share of generated pictures that look real.", "higher"),
     "sample_recall": Words("variety (recall)", "Share of real pictures that could be generated.", "higher"),
     "sample_density": Words("density", "How near generated pictures are to real ones.", "higher"),
     "sample_coverage": Words("coverage", "Share of real pictures with a generated one near by.", "higher"),
     "sample_vendi": Words("Vendi score", "How many different pictures there are, in effect.", "higher"),
-    "sample_memorisation": Words("copies", "Share of generated pictures that copy a real one.", "lower"),
+    "sample_memorisation": Words(
+        "copies",
+        "Share of generated pictures nearer to a training picture than unseen real ones are.",
+        "lower",
+    ),
     "sample_sharpness": Words("sharpness", "Variance of the Laplacian of generated pictures."),
     "sample_high_frequency": Words("fine detail", "High-frequency energy of generated pictures."),
     "dataset_sharpness": Words("sharpness of the training pictures", "Variance of the Laplacian."),

@@ -13,6 +13,11 @@ from loopsim.metrics import distribution
 from tests.helpers.oracles import CLOSE, SEEDS, cosine, normal, value
 
 
+def unit(seed: int, *shape: int) -> np.ndarray:
+    x = normal(seed, *shape)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
 @settings(max_examples=20)
 @given(SEEDS, st.integers(6, 20))
 def test_frechet_distance_equals_its_formula(seed: int, n: int) -> None:
@@ -52,6 +57,22 @@ def test_kid_and_cmmd_equal_their_sums(seed: int, n: int) -> None:
         1000 * (mean_rbf(x, x) + mean_rbf(y, y) - 2 * mean_rbf(x, y)), rel=1e-5, abs=1e-8
     )
     assert value(distribution.cmmd(x, x), n) == pytest.approx(0, abs=1e-9)
+
+
+def test_kid_and_cmmd_of_unit_features_are_both_the_distance_of_the_means() -> None:
+    """As docs/metrics.md says: two verdicts on them are one."""
+    real, found = unit(0, 200, 64), []
+    for seed in range(1, 16):
+        fake = normal(seed, 200, 64)
+        fake[:, :3] += 0.4 * normal(100 + seed, 3)
+        fake /= np.linalg.norm(fake, axis=1, keepdims=True)
+        apart = np.sum((real.mean(0) - fake.mean(0)) ** 2)
+        found.append([value(measure(real, fake), 200) for measure in (distribution.kid, distribution.cmmd)])
+        found[-1].append(apart)
+    kid, cmmd, apart = np.transpose(found)
+    assert np.corrcoef(kid, cmmd)[0, 1] > 0.999
+    assert np.polyfit(apart, kid, 1)[0] == pytest.approx(3 / 64, rel=0.1)
+    assert np.polyfit(apart, cmmd, 1)[0] == pytest.approx(10, rel=0.1)
 
 
 @settings(max_examples=15)
@@ -99,6 +120,24 @@ def test_memorisation_finds_copies_and_passes_fresh_data() -> None:
     training, test, fresh = (rng.normal(size=(400, 6)) for _ in range(3))
     assert distribution.is_memorised(training[:20], training, test).mean() == 1
     assert distribution.is_memorised(fresh, training, test).mean() < 0.05
+
+
+@pytest.mark.parametrize("num_twins", [0, 1, 8, 400])
+def test_a_copy_counts_however_many_real_test_pictures_have_twins(num_twins: int) -> None:
+    training, test, fresh = (unit(seed, 400, 6) for seed in range(3))
+    test[:num_twins] = training[:num_twins]
+    copies = training[:20] + 0.001 * unit(3, 20, 6)  # the noise of another batch in 16 bits
+    assert distribution.is_memorised(np.concatenate([training[:20], copies]), training, test).mean() == 1
+    assert distribution.is_memorised(fresh, training, test).mean() < 0.05
+
+
+def test_twins_of_real_pictures_do_not_move_the_limit_for_near_copies() -> None:
+    training, test = unit(0, 400, 6), unit(1, 400, 6)
+    near = training[:100] + 0.02 * unit(2, 100, 6)
+    without = distribution.is_memorised(near, training, test)
+    twins = np.concatenate([test, training[:40]])
+    assert without.all()
+    assert (distribution.is_memorised(near, training, twins) == without).all()
 
 
 def test_nan_features_are_not_a_score_of_zero() -> None:

@@ -8,6 +8,7 @@ from loopsim.metrics import distribution
 from loopsim.metrics.estimate import (
     by_group,
     percentile_interval,
+    recentred,
     resampling_weights,
     weighted_mean,
     wilson_interval,
@@ -34,6 +35,34 @@ def test_groups_gaps_and_what_cannot_be_said() -> None:
     assert found["gender=other"].value is None
     assert found["gender=other"].reason == "no items"
     assert found["gender gap"].is_bias
+    assert found["gender gap"].n == 4
+
+
+@pytest.mark.parametrize("num_groups", [2, 7, 14])
+@pytest.mark.parametrize("spread", [0.0, 0.05, 0.3])
+def test_the_interval_of_a_gap_holds_it_and_covers_that_of_other_items(
+    num_groups: int, spread: float
+) -> None:
+    """Resampling makes a gap grow: of many small groups beyond the plain interval's lower end."""
+    rng, size = np.random.default_rng(0), 60
+    rates = np.repeat(np.linspace(0.4 - spread / 2, 0.4 + spread / 2, num_groups), size)
+    labels = np.repeat([str(group) for group in range(num_groups)], size)
+    values = {"side": tuple(str(group) for group in range(num_groups))}
+    found = []
+    for seed in range(60):
+        scores, weights = rng.random(len(rates)) < rates, resampling_weights(len(rates), 200, seed)
+        by_side = by_group(weighted_mean(scores), {"side": labels}, values, len(rates), weights)
+        found.append(by_side["side gap"])
+    assert all(0 <= one.low <= one.value <= one.high for one in found)
+    expected = np.mean([one.value for one in found])
+    assert np.mean([one.low <= expected <= one.high for one in found]) >= 0.85
+
+
+def test_recentring_moves_replicates_by_a_constant() -> None:
+    moved = recentred(np.array([1.0, np.nan, 3.0]), 10.0)
+    assert moved[[0, 2]].tolist() == [9, 11]
+    assert np.isnan(moved[1])
+    assert np.isnan(recentred(np.full(3, np.nan), 1.0)).all()
 
 
 @settings(max_examples=20)

@@ -11,6 +11,7 @@ from scipy import stats
 from scipy.stats.contingency import relative_risk
 
 from loopsim.metrics import harms
+from loopsim.metrics.estimate import resampling_weights
 
 
 def test_omission_and_subordination() -> None:
@@ -29,6 +30,45 @@ def test_omission_and_subordination() -> None:
         harms.omission(0, 0, 0.5)
     with pytest.raises(ValueError, match="both roles"):
         harms.subordination(1, 0, 1, 5)
+
+
+def test_two_zero_counts_are_far_from_saying_that_roles_are_alike() -> None:
+    """One is added to all four counts, as the authors' code does, and Katz's interval taken of that."""
+    for m, n in ((50, 50), (20, 300)):
+        found = harms.subordination(0, m, 0, n)
+        katz = relative_risk(1, m + 1, 1, n + 1)
+        interval = katz.confidence_interval(0.95)
+        half = (interval.high / interval.low) ** 0.5
+        assert (found.value, found.low, found.high) == pytest.approx((1, 1 / half, half), rel=1e-5)
+    assert harms.subordination(0, 50, 0, 50).low == pytest.approx(0.064, abs=0.001)
+    assert harms.subordination(0, 50, 0, 50).high == pytest.approx(15.6, abs=0.1)
+
+
+def test_one_zero_count_has_the_interval_of_the_smoothed_counts() -> None:
+    found, katz = harms.subordination(0, 50, 10, 60), relative_risk(1, 51, 11, 61)
+    interval = katz.confidence_interval(0.95)
+    expected = katz.relative_risk, interval.low, interval.high
+    assert (found.value, found.low, found.high) == pytest.approx(expected, rel=1e-5)
+
+
+def test_resampled_subordination_is_that_of_each_resample() -> None:
+    rng = np.random.default_rng(0)
+    member, roles, weights = rng.random(60) < 0.4, rng.integers(0, 3, 60), resampling_weights(60, 30, 1)
+    found = harms.resampled_subordination(member, roles == 0, roles == 1, weights)
+    assert found.n == (roles < 2).sum()
+    assert found.replicates is not None
+    for w, replicate in zip(weights.astype(int), found.replicates, strict=True):
+        drawn, role = np.repeat(member, w), np.repeat(roles, w)
+        counts = [np.sum(drawn & (role == r)) if of else np.sum(role == r) for r in (0, 1) for of in (1, 0)]
+        assert replicate == pytest.approx(harms.subordination(*counts).value, rel=1e-5)
+    nobody = harms.resampled_subordination(np.zeros(60, bool), roles == 0, roles == 1, weights)
+    assert (nobody.value, np.isfinite(nobody.replicates).any()) == (1, False)
+    # One person in a role, or nobody: 1 in 8 of two such sets would seem to differ.
+    alone = (roles == 0) | (np.arange(60) == np.flatnonzero(roles == 1)[0])
+    one = harms.resampled_subordination(alone, roles == 0, roles == 1, weights)
+    assert one.low < one.value < one.high
+    assert not np.isfinite(one.replicates).any()
+    assert harms.resampled_subordination(member, roles > 9, roles == 1, weights).reason
 
 
 def slow_subordination(a: Fraction, m: Fraction, b: Fraction, n: Fraction) -> Fraction:

@@ -20,6 +20,7 @@ def test_representation_counts_and_its_gap_is_the_spread() -> None:
     assert found["gender=woman"].value == pytest.approx(0.3)
     assert (found["gender=woman"].low, found["gender=woman"].high) == wilson_interval(3, 10)
     assert found["gender gap"].value == pytest.approx(0.4)
+    assert {one.n for _, one in found.items()} == {10}  # pictures, of which each group is a share
     assert (
         representation([], ("man", "woman"), "gender", np.zeros((1, 0)))["gender gap"].reason == "no pictures"
     )

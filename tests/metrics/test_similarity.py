@@ -32,9 +32,42 @@ def test_self_similarity_is_the_mean_over_all_pairs(seed: int, n: int) -> None:
 def test_relative_self_similarity_is_in_percent_of_the_unweighted_mean() -> None:
     x = np.concatenate([np.tile([1.0, 0.0], (6, 1)), np.array([[1.0, 0.0], [0.0, 1.0]])]).astype(np.float32)
     groups = {"gender": ["man"] * 6 + ["woman"] * 2}
-    found = relative_self_similarity(x, groups, {"gender": ("man", "woman")}, resampling_weights(8, 20, 0))
+    values, weights = {"gender": ("man", "woman")}, resampling_weights(8, 20, 0)
+    found = relative_self_similarity(self_similarity(x), groups, values, weights)
     assert found["gender=man"].value == pytest.approx(100 * (1 - 0.75) / 0.75)  # m = 1 and 0.5
     assert found["gender gap"].value == pytest.approx(100 * 0.5 / 0.75)
+    unbiased = relative_self_similarity(homogenisation(x), groups, values, weights)
+    assert unbiased["gender=man"].value == pytest.approx(100 * (1 - 0.5) / 0.5)  # m = 1 and 0
+
+
+def test_of_groups_that_are_alike_only_the_form_with_self_pairs_finds_the_small_one_more_alike() -> None:
+    """Two groups of one distribution, of 20 and of 1,000 pictures, with a mean cosine of one half."""
+    labels = ["few"] * 20 + ["many"] * 1000
+    groups, values, weights = {"side": labels}, {"side": ("few", "many")}, np.ones((1, 1020), np.float32)
+    found = {"with": [], "without": []}
+    for seed in range(100):
+        x = normal(seed, 1020, 64)
+        x[:, 0] += 8.0
+        for name, statistic in (("with", self_similarity(x)), ("without", homogenisation(x))):
+            few = relative_self_similarity(statistic, groups, values, weights)["side=few"].value
+            found[name].append(few)
+    error = np.std(found["without"]) / 10
+    assert np.mean(found["with"]) == pytest.approx(100 * (0.025 / 2) / 0.5125, abs=4 * error)  # (1 - m)/n
+    assert np.mean(found["without"]) == pytest.approx(0, abs=4 * error)
+    assert 4 * error < 1
+
+
+def test_no_percentage_is_given_of_a_mean_that_is_not_positive_or_of_one_group() -> None:
+    x = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]], np.float64)
+    groups, values = {"side": ["a", "a", "b", "b"]}, {"side": ("a", "b")}
+    found = relative_self_similarity(homogenisation(x), groups, values, resampling_weights(4, 20, 0))
+    assert found["side=a"].n == 2
+    assert all("not positive" in str(found[f"side={side}"].reason) for side in "ab")
+    assert found["side gap"].value is None
+    alone = relative_self_similarity(
+        homogenisation(x), groups, {"side": ("a",)}, resampling_weights(4, 20, 0)
+    )
+    assert alone["side=a"].reason == "fewer than two groups can be measured"
 
 
 def test_preference_goes_to_the_neutral_prompt_only_if_it_fits_best() -> None:

@@ -35,6 +35,27 @@ def test_bias_that_grew_is_named_with_its_clearest_row() -> None:
     assert "2 of 4 measures of bias grew, 1 shrank" in both.text
 
 
+def turned(metric: str, first: float, last: float) -> Moved:
+    """A bias that went to the other side of zero."""
+    delta = abs(last) - abs(first)
+    return Moved(metric, "overall", first, last, delta, -0.1, 0.1, "reversed", is_bias=True, section="clip")
+
+
+def test_a_bias_that_turned_to_the_other_side_is_named() -> None:
+    still, row = moved("cider_d", "gender gap", 0.0), turned("ieat", -0.5, 0.5)
+    bias = answers([still, row])[0]
+    assert (bias.says, bias.evidence) == ("mixed", (row,))
+    assert bias.text == (
+        "Not in size, as far as is seen: none of 2 measures of bias grew or shrank. "
+        "1 turned to the other side: iEAT -.500 → +.500."
+    )
+    assert row.is_better is None
+    grew = answers([moved("recall@1", "gender gap", 0.05, "amplified"), row])[0]
+    assert grew.says == "worse"
+    assert "1 turned to the other side" in grew.text
+    assert answers([moved("recall@1", "gender gap", -0.05, "mitigated"), row])[0].says == "mixed"
+
+
 def test_a_group_that_fades_is_named_and_who_grows() -> None:
     rows = [
         moved("dataset_share_corrected", "skin_tone=darker", -0.045, "fell"),
@@ -105,7 +126,7 @@ def test_which_way_is_better_is_the_metrics_own(metric: str, delta: float, verdi
             st.sampled_from(["recall@1", "cider_d", "dataset_share", "sample_recall", "own"]),
             st.sampled_from(["overall", "gender gap", "gender=woman", "race=Black & gender=man"]),
             st.floats(-1, 1),
-            st.sampled_from(["amplified", "mitigated", "rose", "fell", "no evidence", "unknown"]),
+            st.sampled_from(["amplified", "mitigated", "reversed", "rose", "fell", "no evidence", "unknown"]),
         )
     )
 )

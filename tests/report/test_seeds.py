@@ -26,3 +26,19 @@ def test_the_mean_drift_has_an_interval_over_seeds_where_all_runs_have_it() -> N
 
 def test_one_seed_has_no_interval() -> None:
     assert drift_rows([run_with((1, 0.1))]) == []
+
+
+def test_a_bias_that_has_turned_in_all_runs_is_seen_over_them() -> None:
+    """Each run's |m| is as large as before."""
+
+    def turned(start: float, end: float) -> Summary:
+        delta = abs(end) - abs(start)
+        row = DriftRow(1, "ieat", "overall", delta, delta - 1, delta + 1, 0.5, None, "no evidence", 1.0, True)
+        values = [estimate(0, "ieat", start, is_bias=True), estimate(1, "ieat", end, is_bias=True)]
+        return Summary("run", [0, 1], values, [row], None)
+
+    (row,) = drift_rows([turned(-0.5, 0.5), turned(-0.48, 0.52), turned(-0.51, 0.47)])
+    assert row.verdict == "reversed"
+    assert row.delta == pytest.approx(0, abs=0.01)
+    (noise,) = drift_rows([turned(-0.5, 0.5), turned(0.4, -0.45), turned(-0.2, 0.25)])
+    assert noise.verdict == "no evidence"

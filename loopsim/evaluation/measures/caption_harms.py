@@ -92,22 +92,16 @@ def _subordination(on: EvaluationSet, lesser: np.ndarray, greater: np.ndarray) -
     for attribute, known in on.values.items():
         labels = np.asarray(on.groups[attribute])
         labelled = np.isin(labels, known)
-        num_lesser, num_greater = int((lesser & labelled).sum()), int((greater & labelled).sum())
+        in_lesser, in_greater = lesser & labelled, greater & labelled
+        n = int((in_lesser | in_greater).sum())
         for value in known:
             group, member = f"{attribute}={value}", labels == value
-            counts = int((lesser & member).sum()), int((greater & member).sum())
-            n = num_lesser + num_greater
-            if num_lesser == 0 or num_greater == 0:
+            if not in_lesser.any() or not in_greater.any():
                 found[group] = not_available(n, "no caption names a role of the two that are compared")
-            elif counts == (0, 0):
+            elif not (member & (in_lesser | in_greater)).any():
                 found[group] = not_available(n, "nobody of this group is captioned in either role")
             else:
-                ratio = harms.subordination(counts[0], num_lesser, counts[1], num_greater)
-                masks = (lesser & member, lesser & labelled, greater & member, greater & labelled)
-                replicates = harms.subordination_ratios(
-                    *(on.weights @ mask.astype(np.float32) for mask in masks)
-                )
-                found[group] = Estimate(ratio.value, n, ratio.low, ratio.high, replicates.astype(np.float32))
+                found[group] = harms.resampled_subordination(member, in_lesser, in_greater, on.weights)
     return found
 
 

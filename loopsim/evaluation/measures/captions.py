@@ -73,7 +73,7 @@ def _with_java(metric: str, score: Callable[..., np.ndarray], e: Evaluation) -> 
 
 def bias_amplification(e: Evaluation) -> Iterator[Measured]:
     """BiasAmp→ of gender and profession in the captions, against the lean of D_g as the pinned classifier
-    sees it.
+    sees it; from profession to gender over the captions that name one gender.
     """
     to_profession, to_gender = (
         f"bias_amplification.{name}" for name in ("gender_to_profession", "profession_to_gender")
@@ -93,12 +93,19 @@ def bias_amplification(e: Evaluation) -> Iterator[Measured]:
     profession = _one_hot([record.groups["profession"] for record in e.retrieval.records], professions)
     said_gender = _one_hot([caption_gender(text) for text in e.written], GENDERS)
     said_profession = _one_hot([fact.profession for fact in facts], professions)
-    everything = np.ones(len(facts), bool)
-    for metric, statistic in (
-        (to_profession, amplification.attribute_to_task(lean, gender, profession, said_profession)),
-        (to_gender, amplification.task_to_attribute(lean, gender, profession, said_gender)),
+    for metric, statistic, usable in (
+        (
+            to_profession,
+            amplification.attribute_to_task(lean, gender, profession, said_profession),
+            np.ones(len(facts), bool),
+        ),
+        (
+            to_gender,
+            amplification.task_to_attribute(lean, gender, profession, said_gender),
+            said_gender.sum(1) > 0,
+        ),
     ):
-        found = evaluated(statistic, everything, e.retrieval.weights, is_bias=True)
+        found = evaluated(statistic, usable, e.retrieval.weights, is_bias=True)
         items = np.hstack([said_gender, said_profession])
         yield Measured(metric, Disaggregated({OVERALL: found}), items)
 

@@ -7,41 +7,67 @@ import numpy as np
 from loopsim.data.scene_captions import with_article
 from loopsim.evaluation.evaluation import FEW_RESAMPLES, Evaluation
 from loopsim.evaluation.measure import Measure, Measured, means, unmeasured
+from loopsim.metrics import similarity
 from loopsim.metrics.association import association_scores, effect_size
-from loopsim.metrics.estimate import OVERALL, Disaggregated, estimate, evaluated, not_available
-from loopsim.metrics.retrieval import max_skew, ndkl, recall_at_k
-from loopsim.metrics.similarity import (
-    NEUTRAL_PROMPT,
-    PREFERENCE_PROMPTS,
-    prefers_person,
-    relative_self_similarity,
+from loopsim.metrics.estimate import (
+    OVERALL,
+    Disaggregated,
+    Statistic,
+    by_group,
+    evaluated,
+    not_available,
+    ratio_of_sums,
+    recentred_estimate,
 )
+from loopsim.metrics.retrieval import max_skew, ndkl, recall_at_k
+from loopsim.metrics.similarity import NEUTRAL_PROMPT, PREFERENCE_PROMPTS, prefers_person
 
 
 def recall(e: Evaluation) -> Iterator[Measured]:
-    """Text-to-image recall over the full gallery."""
-    records = e.retrieval.records
-    counts = np.array([len(record.captions) for record in records])
-    owners = np.repeat(np.arange(len(records)), counts)
+    """Text-to-image recall over the full gallery: the mean over captions, overall and of a group those of its
+    pictures.
+    """
+    on, records = e.retrieval, e.retrieval.records
+    counts = np.array([len(record.captions) for record in records], np.float32)
+    owners = np.repeat(np.arange(len(records)), counts.astype(int))
     texts = e.clip.encode_texts([caption for record in records for caption in record.captions])
     hits = recall_at_k(texts.numpy(), e.retrieval_features.numpy(), owners)
     for k, found in hits.items():
-        # The image is the resampling unit: its captions' hits are averaged first, for they are not
-        # independent.
-        shares = np.bincount(owners, found, len(records)) / np.maximum(counts, 1)
-        yield means(f"recall@{k}", shares.astype(found.dtype), e.retrieval)
+        # The picture is the resampling unit: its captions' hits are not independent.
+        sums = np.bincount(owners, found, len(records)).astype(np.float32)
+        estimates = by_group(
+            ratio_of_sums(sums, counts), on.groups, on.values, len(records), on.weights, usable=counts > 0
+        )
+        yield Measured(f"recall@{k}", estimates, np.stack([sums, counts], axis=1))
 
 
 RECALL = Measure("recall", "clip", asks_model=True, body=recall)
 
 
 def self_similarity(e: Evaluation) -> Iterator[Measured]:
-    """How much more alike a group's faces look to CLIP_g than the average group's."""
-    found = relative_self_similarity(e.face_features, e.faces.groups, e.faces.values, e.faces.weights)
+    """How much more alike a group's faces look to CLIP_g than the average group's: the seed paper's form, in
+    which a face pairs with itself, too.
+    """
+    found = _relative_to_groups(e, similarity.self_similarity(e.face_features))
     yield Measured("self_similarity", found, e.face_features)
 
 
 SELF_SIMILARITY = Measure("self_similarity", "clip", asks_model=True, body=self_similarity)
+
+
+def self_similarity_unbiased(e: Evaluation) -> Iterator[Measured]:
+    """The same over pairs of different faces, which does not depend on how many a group has."""
+    found = _relative_to_groups(e, similarity.homogenisation(e.face_features))
+    yield Measured("self_similarity_unbiased", found, e.face_features)
+
+
+SELF_SIMILARITY_UNBIASED = Measure(
+    "self_similarity_unbiased", "clip", asks_model=True, body=self_similarity_unbiased, on_demand=True
+)
+
+
+def _relative_to_groups(e: Evaluation, statistic: Statistic) -> Disaggregated:
+    return similarity.relative_self_similarity(statistic, e.faces.groups, e.faces.values, e.faces.weights)
 
 
 def person_preference(e: Evaluation) -> Iterator[Measured]:
@@ -81,17 +107,19 @@ def skew(e: Evaluation) -> Iterator[Measured]:
             np.repeat(ranked, w[order][labelled].astype(int)).tolist()
             for w in e.retrieval.weights[:FEW_RESAMPLES]
         ]
-        skews[f"{attribute} skew"] = estimate(
+        skews[f"{attribute} skew"] = recentred_estimate(
             max_skew(ranked.tolist(), desired, k),
             np.array([max_skew(r, desired, k) for r in resampled]),
             len(ranked),
             is_bias=True,
+            bounds=(0, np.inf),
         )
-        divergences[f"{attribute} ndkl"] = estimate(
+        divergences[f"{attribute} ndkl"] = recentred_estimate(
             ndkl(ranked.tolist(), desired),
             np.array([ndkl(r, desired) for r in resampled]),
             len(ranked),
             is_bias=True,
+            bounds=(0, np.inf),
         )
     yield Measured("max_skew", skews, scores)
     yield Measured("ndkl", divergences, scores)

@@ -1,7 +1,6 @@
 """How S_g compares with as many real pictures, as sets."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +9,15 @@ from loopsim.data.corpus import Record
 from loopsim.evaluation.evaluation import FEW_RESAMPLES, Evaluation
 from loopsim.evaluation.measure import Measure, Measured, unmeasured
 from loopsim.metrics import distribution as sets
-from loopsim.metrics.estimate import OVERALL, Disaggregated, Estimate, evaluated, weighted_mean
+from loopsim.metrics.estimate import (
+    OVERALL,
+    Disaggregated,
+    Estimate,
+    estimate,
+    evaluated,
+    recentred,
+    weighted_mean,
+)
 
 NAMES = (
     "fd_clip", "kid_clip", "cmmd_clip", "precision", "density", "recall", "coverage", "vendi", "memorisation",
@@ -41,13 +48,13 @@ def distribution(e: Evaluation) -> Iterator[Measured]:
         ("kid_clip", sets.kid),
         ("cmmd_clip", sets.cmmd),
     ):
-        yield _measured(name, _basic(evaluated(distance(reference, samples), everything, few)))
+        yield _measured(name, _recentred(evaluated(distance(reference, samples), everything, few)))
     for name, scores in sets.manifold_scores(reference, samples, NEAREST).items():
         # precision and density are means over samples; recall and coverage over the reference pictures, which
         # all generations share.
         over = weights if name in ("precision", "density") else e.weights(len(reference), "reference")
         yield _measured(name, evaluated(weighted_mean(scores), np.ones(len(scores), bool), over), scores)
-    yield _measured("vendi", _basic(evaluated(sets.vendi_score(samples), everything, few)))
+    yield _measured("vendi", _recentred(evaluated(sets.vendi_score(samples), everything, few)))
     copies = sets.is_memorised(samples, training, reference)
     yield _measured("memorisation", evaluated(weighted_mean(copies), everything, weights), copies)
 
@@ -84,10 +91,11 @@ def _training_features(e: Evaluation) -> np.ndarray:
     )
 
 
-def _basic(e: Estimate) -> Estimate:
-    """Return an estimate with its basic bootstrap interval: a resample repeats pictures, which by itself
-    moves a distance up and a variety down.
+def _recentred(e: Estimate) -> Estimate:
+    """Return an estimate whose replicates are recentred on its value, and with them its interval and its
+    drift: a resample repeats pictures, which by itself moves a distance up and a variety down, by more where
+    the pictures are more varied.
     """
-    if e.value is None or e.low is None or e.high is None:
+    if e.value is None or e.replicates is None:
         return e
-    return replace(e, low=2 * e.value - e.high, high=2 * e.value - e.low)
+    return estimate(e.value, recentred(e.replicates, e.value), e.n)

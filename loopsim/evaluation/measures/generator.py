@@ -1,7 +1,6 @@
 """Whom the generator draws when a prompt leaves it open."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from math import exp, log
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -70,24 +69,13 @@ def harms(e: Evaluation) -> Iterator[Measured]:
         )
     yield Measured("omission", omitted, baseline=1)
     if "gender" in e.classifier.values:
-        found = Disaggregated({"gender=woman": _subordination(e, labels)})
-        yield Measured("subordination", found, baseline=1)
+        women = np.array([label["gender"] == "woman" for label in labels], bool)
+        lesser, greater = (
+            np.array([item.profession in roles for item in e.audit_plan], bool)
+            for roles in (SUBORDINATE, DOMINANT)
+        )
+        found = harm_metrics.resampled_subordination(women, lesser, greater, weights)
+        yield Measured("subordination", Disaggregated({"gender=woman": found}), baseline=1)
 
 
 HARMS = Measure("harms", "generator", asks_model=True, body=harms, draws_audit=True)
-
-
-def _subordination(e: Evaluation, labels: Sequence[Mapping[str, str]]) -> Estimate:
-    lesser, greater = (
-        [
-            label["gender"] == "woman"
-            for label, item in zip(labels, e.audit_plan, strict=True)
-            if item.profession in roles
-        ]
-        for roles in (SUBORDINATE, DOMINANT)
-    )
-    if not lesser or not greater:
-        return not_available(len(lesser) + len(greater), "no pictures of the roles that are compared")
-    ratio = harm_metrics.subordination(sum(lesser), len(lesser), sum(greater), len(greater))
-    # Through the logarithm, as runs have stored it: another last bit would be another digest.
-    return Estimate(exp(log(ratio.value)), len(lesser) + len(greater), ratio.low, ratio.high)

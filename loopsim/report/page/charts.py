@@ -10,6 +10,7 @@ from typing import Any, Final, final
 
 from loopsim.context.phase_names import PHASE_NAMES
 from loopsim.metrics.drift import NO_EVIDENCE, UNKNOWN
+from loopsim.metrics.reversal import REVERSED
 from loopsim.report.answers import Moved
 from loopsim.report.headlines import Pair
 from loopsim.report.page.contents import RunContents
@@ -30,7 +31,7 @@ SHAPES: Final = (
     "stroke",
 )
 VERDICTS: Final = {
-    "amplified": "#D55E00", "mitigated": "#009E73",
+    "amplified": "#D55E00", "mitigated": "#009E73", REVERSED: "#E69F00",
     "rose": "#1F83C6", "fell": "#8C6BC8", NO_EVIDENCE: "#8A8A8A", UNKNOWN: "#BBBBBB",
 }  # fmt: skip
 GENERATION: Final[Spec] = {

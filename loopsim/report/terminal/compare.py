@@ -7,6 +7,7 @@ from rich.text import Text
 
 from loopsim.core.text import printable
 from loopsim.metrics.drift import Drift
+from loopsim.metrics.reversal import REVERSED
 from loopsim.report.compare import Comparison
 from loopsim.report.headlines import is_headline
 from loopsim.report.plain_words import interval, number, row_in_words, signed
@@ -87,7 +88,10 @@ def _print_differences(
 def _in_words(moved: Drift, *, known: bool) -> Text:
     if not known:
         return Text("not known*", "dim")
-    words = {"amplified": "more biased", "mitigated": "less biased", "rose": "higher", "fell": "lower"}
+    words = {
+        "amplified": "more biased", "mitigated": "less biased", REVERSED: "the other way",
+        "rose": "higher", "fell": "lower",
+    }  # fmt: skip
     return Text(words.get(moved.verdict, "no evidence"), COLOURS[moved.verdict])
 
 

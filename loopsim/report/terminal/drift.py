@@ -8,6 +8,7 @@ from rich.text import Text
 
 from loopsim.core.text import printable
 from loopsim.metrics.estimate import OVERALL
+from loopsim.metrics.reversal import REVERSED
 from loopsim.report.answers import TRAINED_ONCE, Answer, Moved, answers, is_social_bias, moved_rows
 from loopsim.report.headlines import SECTIONS, Pair, headlines
 from loopsim.report.summary import DriftRow, Summary
@@ -21,6 +22,7 @@ SPARKLINE = 8  # generations that fit beside the numbers: the latest ones
 COLOURS = {
     "amplified": "bold red",
     "mitigated": "bold green",
+    REVERSED: "bold yellow",
     "rose": "cyan",
     "fell": "cyan",
     "no evidence": "dim",
@@ -257,8 +259,8 @@ def _verdicts(rows: Sequence[DriftRow]) -> Text:
     biases = [row for row in rows if is_social_bias(row.metric, is_bias=row.is_bias)]
     others = [row for row in rows if row not in biases]
     for name, some, verdicts in (
-        ("measures of bias", biases, ("amplified", "mitigated")),
-        ("other rows", others, ("rose", "fell", "amplified", "mitigated")),
+        ("measures of bias", biases, ("amplified", "mitigated", REVERSED)),
+        ("other rows", others, ("rose", "fell", "amplified", "mitigated", REVERSED)),
     ):
         text.append("; of " if text else "Of ").append(f"{len(some)} {name} ")
         counts = {verdict: sum(row.verdict == verdict for row in some) for verdict in verdicts}

@@ -2,9 +2,11 @@
 
 import pytest
 
+from loopsim.export.table import table_of
 from loopsim.report.headlines import is_headline
+from loopsim.report.page.charts import VERDICTS
 from loopsim.report.summary import DriftRow, Summary
-from loopsim.report.terminal.drift import print_report, sparkline
+from loopsim.report.terminal.drift import COLOURS, print_report, sparkline
 from tests.helpers.estimates import estimate
 from tests.helpers.terminal import printed
 
@@ -96,3 +98,23 @@ def test_a_small_delta_with_a_verdict_is_no_zero() -> None:
     row = next(line for line in text.splitlines() if line.startswith("recall@1"))
     assert "+3e-04" in row
     assert "+0.000" not in row
+
+
+def test_a_bias_that_turned_is_named_and_counted() -> None:
+    values = [estimate(g, "ieat", value, is_bias=True) for g, value in ((0, -0.5), (1, 0.1), (2, 0.5))]
+    row = DriftRow(2, "ieat", "overall", 0.0, -0.1, 0.1, 0.001, None, "reversed", 0.002, is_bias=True)
+    found = Summary("run", [0, 1, 2], values, [row], None)
+    text = printed(lambda console: print_report(console, found, everything=False))
+    assert "1 turned to the other side: iEAT -.500 → +.500" in flat(text)
+    assert "Of 1 measures of bias 0 amplified, 0 mitigated, 1 reversed" in flat(text)
+    line = next(line for line in text.splitlines() if line.startswith("ieat"))
+    assert line.split()[1:3] == ["-0.50", "0.500"]
+    assert line.rstrip().endswith("reversed")
+    assert found.as_json()["drift"][0]["verdict"] == "reversed"
+    assert table_of(found)[-1]["verdict"] == "reversed"
+    everything = printed(lambda console: print_report(console, found, everything=True))
+    assert "→ Of 1 rows 1 reversed" in everything
+
+
+def test_terminal_and_page_have_a_colour_for_the_same_verdicts() -> None:
+    assert set(COLOURS) == set(VERDICTS)
