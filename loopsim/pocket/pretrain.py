@@ -21,7 +21,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
-from torchvision.transforms.v2.functional import gaussian_blur
 from transformers import CLIPTokenizer
 
 from loopsim.config import OpenMojiConfig
@@ -181,11 +180,10 @@ def _classifier(run: Pretraining, folder: Path) -> None:
         inputs[::2] = autoencoder.decode(
             latents + strength * torch.randn(latents.shape, generator=generator)
         )[0].clamp(-1, 1)
-        _blur(inputs, numpy_generator(run.seed, "pretrain", "classifier", step, "blur"))
         targets = torch.tensor([index[tuple(groups_of(scene).values())] for scene in scenes])
         return torch.nn.functional.cross_entropy(model(inputs).logits, targets)
 
-    run.fit("classifier", model, loss_of_step, Schedule(600, 3e-3, warmup_steps=50, final_share=0.01))
+    run.fit("classifier", model, loss_of_step, Schedule(400, 3e-3, warmup_steps=50, final_share=0.01))
     values = dict(run.corpus.attributes())
     classifier = CellClassifier(model, cells, values=values)
     heldout = run.balanced_scenes("classifier held-out", 0, HELDOUT)
@@ -193,16 +191,6 @@ def _classifier(run: Pretraining, folder: Path) -> None:
         values, [groups_of(scene) for scene in heldout], classifier.label(_pictures(heldout))
     )
     CellClassifier(model, cells, values=values, confusion=confusion).save(folder)
-
-
-def _blur(inputs: Tensor, rng: np.random.Generator) -> None:
-    """Blur half of the inputs [n, 3, h, w], each by a σ of its own, from nothing to the blurriest that the
-    classifier is measured on: a ruler that minds blur would call it a drift.
-    """
-    for picture in inputs:
-        blurs, sigma = rng.random() < 0.5, rng.uniform(0.05, MOST_BLUR * inputs.shape[-1])
-        if blurs:
-            picture.copy_(gaussian_blur(picture, [2 * round(3 * sigma) + 1] * 2, [sigma] * 2))
 
 
 def _generator(run: Pretraining, folder: Path) -> None:
@@ -268,7 +256,6 @@ def _captioner(run: Pretraining, folder: Path) -> None:
 
 
 HELDOUT = 4000
-MOST_BLUR = 1 / 32  # of a picture's side
 EXAMPLE = Scene("cook", "man", "light", "cup", "in a kitchen", 70, (0, 0), 0, 40)
 STAGES: dict[str, Callable[[Pretraining, Path], None]] = {
     "classifier": _classifier,
