@@ -8,7 +8,7 @@ from rich.text import Text
 
 from loopsim.core.text import printable
 from loopsim.metrics.estimate import OVERALL
-from loopsim.report.answers import Answer, Moved, answers, is_social_bias, moved_rows
+from loopsim.report.answers import Answer, Moved, answers_of, is_social_bias, moved_rows
 from loopsim.report.headlines import SECTIONS, Pair, headlines
 from loopsim.report.summary import DriftRow, Summary
 from loopsim.report.terminal.interventions import print_interventions
@@ -89,7 +89,7 @@ def print_report(console: Screen, summary: Summary, *, everything: bool) -> None
 def _print_short(console: Screen, summary: Summary, drifts: Mapping[Pair, DriftRow]) -> None:
     """Print the answers, the rows that they rest on and others that tell most, and what interventions did."""
     rows = moved_rows(summary)
-    found = answers(rows)
+    found = answers_of(summary)
     print_answers(console, found)
     shown = _most_telling(found, rows)
     values = {(row.metric, row.group, row.generation): row for row in summary.metrics}
