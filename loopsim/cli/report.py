@@ -38,7 +38,7 @@ def report(
     Example: loopsim report pocket --html page.html
     """
     from loopsim.core.errors import ConfigError
-    from loopsim.report.answers import answers, moved_rows
+    from loopsim.report.answers import answers_of
     from loopsim.report.page.write import write_page
     from loopsim.report.summary import summarize
     from loopsim.report.terminal.drift import print_report
@@ -55,8 +55,7 @@ def report(
         raise ConfigError("several runs make a page: add --html FILE; or see `loopsim compare`")
     summary = summarize(find_run(runs_dir, runs[0] if runs else None), metric or ())
     if json_:
-        found = answers(moved_rows(summary), summary.lost_now)
-        print_json(summary.as_json() | {"answers": [one.as_json() for one in found]})
+        print_json(summary.as_json() | {"answers": [one.as_json() for one in answers_of(summary)]})
     else:
         print_report(screen(), summary, everything=everything or bool(metric))
 

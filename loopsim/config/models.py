@@ -10,6 +10,11 @@ from loopsim.config.base import Count, Section, Share
 SHIPPED = "shipped"
 
 
+def _is_none(value: object) -> bool:
+    """Whether a key stays out of a run's config: so that those that lack it keep their digests."""
+    return value is None
+
+
 class TrainConfig(Section):
     """How long and fast a model trains, and from which weights: the base, the previous generation's, or
     random ones.
@@ -117,6 +122,12 @@ class ClassifierConfig(Section):
     labels -> loopsim's values).
     `calibration`: the labelled real set that its confusion matrix is measured on. With a `detector` (object
     detection, a folder or hub id) it looks at the largest person found instead of the whole picture.
+
+    A picture that shows nobody has no label. `nobody` are prompts for such pictures, which zero-shot sets
+    against those of all values; by default loopsim's own, and with none everybody is somebody. `undetected`
+    says what becomes of a picture in which a detector finds no person: it shows "nobody" (the default), or is
+    looked at "whole". In a run's own config None is what runs did before there was a choice: every picture
+    had a label.
     """
 
     kind: str = SHIPPED
@@ -126,6 +137,14 @@ class ClassifierConfig(Section):
     renames: dict[str, str] = {}
     calibration: Literal["none", "retrieval", "faces"] = "faces"
     detector: str | None = None
+    nobody: Annotated[tuple[str, ...] | None, Field(exclude_if=_is_none)] = None
+    undetected: Annotated[Literal["nobody", "whole"] | None, Field(exclude_if=_is_none)] = None
+
+    @model_validator(mode="after")
+    def _has_a_detector_to_find_nobody(self) -> "ClassifierConfig":
+        if self.undetected is not None and self.detector is None:
+            raise ValueError("undetected says what a detector finds nobody in: name one (detector = …)")
+        return self
 
 
 class FinetuneConfig(Section):

@@ -9,7 +9,13 @@ from loopsim.context.pictures import read_records
 from loopsim.context.session import Session
 from loopsim.models.captioners import load_captioner
 from loopsim.models.captioners.captioner import Captioner
-from loopsim.models.classifiers import AttributeClassifier, label_pictures, open_classifier, with_confusion
+from loopsim.models.classifiers import (
+    AttributeClassifier,
+    abstaining,
+    label_pictures,
+    open_classifier,
+    with_confusion,
+)
 from loopsim.models.classifiers.confusion import confusion_matrices
 from loopsim.models.classifiers.people_detector import PeopleDetector, load_detector
 from loopsim.models.clip import Clip, frozen_clip, load_clip
@@ -108,10 +114,12 @@ class Models:
     @property
     def detector(self) -> PeopleDetector | None:
         """What finds the people in pictures, if a detector is configured."""
-        name = self._config.classifier.detector
+        name, abstains = self._config.classifier.detector, self._config.classifier.undetected == "nobody"
         if name is None:
             return None
-        return self._session.model(("detector",), lambda: load_detector(name, self._session.device))
+        return self._session.model(
+            ("detector",), lambda: load_detector(name, self._session.device, abstains=abstains)
+        )
 
     @property
     def classifier(self) -> AttributeClassifier:
@@ -129,7 +137,8 @@ class Models:
         )
         seen = label_pictures(classifier, self.detector, read_records(corpus, records))
         true = [record.groups for record in records]
-        return with_confusion(classifier, confusion_matrices(classifier.values, true, seen))
+        matrices = confusion_matrices(classifier.values, true, seen, abstaining(classifier, self.detector))
+        return with_confusion(classifier, matrices)
 
     def remember(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` gives, made once a session: for what is the same in every generation."""

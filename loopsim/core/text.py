@@ -5,7 +5,7 @@ import codecs
 # What stands for our own signs where an output's encoding (ASCII, Latin-1) lacks them. The blocks of a small
 # graph keep their width.
 WORDS = {
-    "α": "alpha", "γ": "gamma", "Δ": "delta", "ε": "epsilon", "±": "+-", "×": "x", "−": "-", "–": "-",
+    "α": "alpha", "γ": "gamma", "Δ": "delta", "↗": "/", "↘": "\\", "ε": "epsilon", "±": "+-", "×": "x", "−": "-", "–": "-",
     "—": "-", "→": "->", "≤": "<=", "≥": ">=", "…": "...", "·": ".", "•": "*", "’": "'", "“": '"',
     "”": '"', "§": "section ", "\ufffd": "?",
 } | dict(zip("▁▂▃▄▅▆▇█", "_,-:=+*#", strict=True))  # fmt: skip

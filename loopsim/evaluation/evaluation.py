@@ -18,7 +18,7 @@ from loopsim.evaluation.audit_prompts import AuditPrompt, audit_prompts
 from loopsim.evaluation.held_out import EvaluationSet, held_out
 from loopsim.metrics.estimate import resampling_weights, with_intersections
 from loopsim.models.captioners.decoding import Decoding
-from loopsim.models.classifiers import AttributeClassifier, label_pictures
+from loopsim.models.classifiers import AttributeClassifier, abstaining, label_pictures
 from loopsim.models.clip import Clip
 
 # Resamples of a large set are fewer: their weights shall not take more memory than this many numbers.
@@ -71,6 +71,12 @@ class Evaluation:
         if self.config.classifier.kind == SHIPPED:
             return self.corpus.reported("train")
         return tuple(self.classifier.values)
+
+    @cached_property
+    def unsure_of(self) -> tuple[str, ...]:
+        """Those of the attributes that a picture may have no label of."""
+        may = abstaining(self.classifier, self.context.models.detector)
+        return tuple(name for name in self.attributes if name in may)
 
     @cached_property
     def world_women(self) -> Mapping[str, float]:
@@ -154,7 +160,7 @@ class Evaluation:
 
     @cached_property
     def dataset_labels(self) -> list[dict[str, str]]:
-        """What the pinned classifier sees in D_g: attribute -> value for each picture."""
+        """What the pinned classifier sees in D_g: attribute -> value for each picture; "" is nobody."""
         return self.labels(self.dataset.batches())
 
     @cached_property
@@ -190,7 +196,7 @@ class Evaluation:
         return self.slot_weights[:, np.searchsorted(self._measured_slots, data.slots)]
 
     def labels(self, batches: Iterator[Tensor]) -> list[dict[str, str]]:
-        """Return what the pinned classifier sees in pictures uint8 [k, h, w, 3]."""
+        """Return what the pinned classifier sees in pictures uint8 [k, h, w, 3]; "" is nobody."""
         return label_pictures(self.classifier, self.context.models.detector, batches)
 
     def people(self, images: Tensor) -> Tensor:

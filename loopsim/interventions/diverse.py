@@ -64,7 +64,7 @@ class Diverse(Intervention):
                 f"{self.name}: the classifier knows {' and '.join(self.attributes)} of none of "
                 f"{len(groups)} real pictures; raise num_labelled"
             )
-        seen = [{one[attribute] for one in labels if attribute in one} for attribute in self.attributes]
+        seen = [{one.get(attribute, "") for one in labels} - {""} for attribute in self.attributes]
         facts = {
             "num_pictures": len(chosen),
             "repeated": len(chosen) - len(set(chosen)),

@@ -14,7 +14,7 @@ from loopsim.core.rng import seed_for
 from loopsim.data.scene_captions import with_article
 from loopsim.interventions.base import Draw, Intervention, Place
 from loopsim.interventions.phrases import PHRASES, with_phrase
-from loopsim.interventions.target import REAL, Target, group_of, real_shares, require_known
+from loopsim.interventions.target import REAL, Target, real_shares, require_known, shares_in
 from loopsim.interventions.workshop import Pictures, Prepared, Workshop
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ class Uce(Intervention):
             for number in range(self.num_pictures)
         ]
         labels = workshop.labels(workshop.draw(draws, adapt))
-        found = [group_of(one, [self.attribute]) for one in labels]
-        parts = [found[i : i + self.num_pictures] for i in range(0, len(found), self.num_pictures)]
-        return [{value: part.count(value) / len(part) for value in self.written} for part in parts]
+        parts = [labels[i : i + self.num_pictures] for i in range(0, len(labels), self.num_pictures)]
+        found = [shares_in(part, [self.attribute]) for part in parts]
+        return [{value: shares.get(value, 0.0) for value in self.written} for shares in found]
 
     def adapt(self, sampler: "Sampler", training_set: Pictures | None) -> None:
         from loopsim.models.diffusion.concept_edit import apply_map, load_map

@@ -29,30 +29,41 @@ from loopsim.metrics.estimate import (
 @final
 @dataclass(frozen=True)
 class PromptAudit:
-    """One prompt's answers: n, each group's (share, low, high) with Wilson intervals, the majority's share,
-    and the sd of shares over groups.
+    """One prompt's answers: of the n pictures that show somebody each group's (share, low, high) with Wilson
+    intervals, the majority's share, and the sd of shares over groups; and how many have no label. Where all
+    have none, there are no shares and no majority.
     """
 
     prompt: str
     n: int
     shares: Mapping[str, tuple[float, float, float]]
     majority: str
-    majority_share: float
-    sd: float
+    majority_share: float | None
+    sd: float | None
+    unlabelled: int = 0
+
+    @property
+    def num_pictures(self) -> int:
+        """How many were drawn."""
+        return self.n + self.unlabelled
 
 
 def audit_prompt(prompt: str, labels: Sequence[str], values: Sequence[str]) -> PromptAudit:
-    """Return the audit of one prompt's labelled pictures. Raises ValueError without pictures."""
+    """Return the audit of one prompt's pictures by their labels ("": none). Raises ValueError without
+    pictures.
+    """
     if not labels:
         raise ValueError(f"no pictures for {prompt!r}")
-    n, counts = len(labels), [sum(label == value for label in labels) for value in values]
+    counts = [sum(label == value for label in labels) for value in values]
+    n = sum(counts)
+    if n == 0:
+        return PromptAudit(prompt, 0, {}, "", None, None, len(labels))
     shares = {
         value: (count / n, *wilson_interval(count, n)) for value, count in zip(values, counts, strict=True)
     }
     top = int(np.argmax(counts))
-    return PromptAudit(
-        prompt, n, shares, values[top], counts[top] / n, float(np.std([count / n for count in counts]))
-    )
+    sd = float(np.std([count / n for count in counts]))
+    return PromptAudit(prompt, n, shares, values[top], counts[top] / n, sd, len(labels) - n)
 
 
 def class_shares(

@@ -1,7 +1,8 @@
 """Who is in a set of pictures: shares of groups, raw and corrected for the classifier's known errors
 (docs/metrics.md).
 
-Labels of generated pictures are a classifier's.
+Labels of generated pictures are a classifier's. Shares are of the pictures in which it sees somebody; in how
+many it sees nobody is told apart. What it takes for a person and is none counts as one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ import numpy as np
 
 from loopsim.metrics.confusion import Confusion, corrected_shares
 from loopsim.metrics.estimate import (
+    OVERALL,
     Disaggregated,
     Estimate,
     estimate,
@@ -44,32 +46,31 @@ def representation(
     confusion: Confusion | None = None,
     target: Mapping[str, float] | None = None,
 ) -> Disaggregated:
-    """Return each group's share among n labelled pictures, the gap between the largest and the smallest
-    share, and their distance from a target.
+    """Return each group's share among the n pictures that have one of the values as their label ("": none),
+    the gap between the largest and the smallest share, and their distance from a target.
 
     Raw shares have Wilson intervals; with `confusion` (of the classifier that labelled them) the shares are
     corrected and have bootstrap ones, which hold the confusion's own error, or are not available where that
-    classifier cannot tell the groups apart. `weights` [b, n] need not sum to n (resampled slots may hold
-    several pictures or none). `target` (default: uniform) gives positive shares; the rows are
+    classifier cannot tell the groups apart. `weights` [b, pictures] need not sum to their number (resampled
+    slots may hold several pictures or none). `target` (default: uniform) gives positive shares; the rows are
     "<attribute> tv" (total variation) and "<attribute> kl".
     """
-    n = len(labels)
-    if n < 2:
-        return Disaggregated(
-            {
-                f"{attribute} gap": not_available(
-                    n, "no pictures" if n == 0 else "fewer than 2 items", is_bias=True
-                )
-            }
-        )
-    if confusion is not None and (reason := confusion.trouble) is not None:
-        groups = [f"{attribute}={value}" for value in values]
-        unknown = {group: not_available(n, reason) for group in groups}
-        distances = [f"{attribute} {name}" for name in ("gap", "tv", "kl")]
-        return Disaggregated(unknown | {name: not_available(n, reason, is_bias=True) for name in distances})
+    if len(labels) < 2:
+        reason = "fewer than 2 items" if labels else "no pictures"
+        return Disaggregated({f"{attribute} gap": not_available(len(labels), reason, is_bias=True)})
     member = np.stack([np.asarray(labels) == value for value in values], axis=1).astype(np.float32)
-    shares = member.mean(0)
-    replicates = quotient(weights @ member, weights.sum(1, keepdims=True))
+    n = int(member.sum())
+    trouble = f"somebody is seen in {n} of {len(labels)} pictures" if n < 2 else None
+    if trouble is None and confusion is not None:
+        trouble = confusion.trouble
+    if trouble is not None:
+        groups = [f"{attribute}={value}" for value in values]
+        unknown = {group: not_available(n, trouble) for group in groups}
+        distances = [f"{attribute} {name}" for name in ("gap", "tv", "kl")]
+        return Disaggregated(unknown | {name: not_available(n, trouble, is_bias=True) for name in distances})
+    shares = member.sum(0) / n
+    counts = weights @ member
+    replicates = quotient(counts, counts.sum(1, keepdims=True))
     if confusion is not None:
         shares = corrected_shares(shares, confusion.rates)
         replicates = corrected_shares(replicates, confusion.draws(len(weights)))
@@ -92,3 +93,14 @@ def representation(
             float(distance(shares, wanted)), distance(replicates, wanted), n, is_bias=True, bounds=(0, np.inf)
         )
     return results
+
+
+def unlabelled(labels: Sequence[str], weights: np.ndarray) -> Disaggregated:
+    """Return the share of pictures without a label (""), with Wilson's interval; `weights` as above."""
+    n = len(labels)
+    if n == 0:
+        return Disaggregated({OVERALL: not_available(0, "no pictures")})
+    without = np.array([label == "" for label in labels], np.float32)
+    replicates = quotient(weights @ without, weights.sum(1))
+    count = int(without.sum())
+    return Disaggregated({OVERALL: Estimate(count / n, n, *wilson_interval(count, n), replicates)})

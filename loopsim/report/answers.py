@@ -6,6 +6,7 @@ where there is none, that is "no evidence", with the interval that says how much
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final, Literal, final
 
 from loopsim.metrics.drift import NO_EVIDENCE, UNKNOWN
@@ -13,6 +14,7 @@ from loopsim.metrics.estimate import OVERALL
 from loopsim.metrics.reversal import REVERSED
 from loopsim.report.plain_words import (
     ARTEFACTS,
+    attribute_in_words,
     group_in_words,
     interval,
     number,
@@ -25,8 +27,10 @@ from loopsim.report.trajectories import Lost
 
 Says = Literal["worse", "better", "mixed", "no evidence", "not measured"]
 TRAINED_ONCE: Final = "retraining noise unknown, each model was trained once (evaluate.num_replicates)"
-# Sets of shares in the order in which they answer who is fading: the data before the draws, corrected first.
-SHARES: Final = ("dataset_share_corrected", "dataset_share", "sample_share_corrected", "sample_share")
+# Sets of shares in the order in which they answer who is fading: the data before the draws. Of each attribute
+# the corrected ones answer; where there are none those that were seen, and that is said.
+SHARES: Final = ("dataset_share", "sample_share")
+Unsaid = Mapping[tuple[str, str], str]  # metric and group of a row that has no value: why
 MODELS: Final = ("recall@1", "cider_d", "gender_error")
 PICTURES: Final = ("sample_fd_clip", "sample_recall", "clip_score", "stated_fidelity")
 
@@ -119,14 +123,33 @@ def moved_rows(summary: Summary, generation: int | None = None) -> list[Moved]:
     return found
 
 
-def answers(rows: Sequence[Moved], lost: Sequence[Lost] = ()) -> list[Answer]:
-    """Return the four answers, in order: bias, groups that fade (and those that cannot be measured any more),
-    models, pictures.
+def unsaid_rows(summary: Summary, generation: int | None = None) -> dict[tuple[str, str], str]:
+    """Return the rows that have no value at a generation (the last one) where they could have moved, and
+    why.
+    """
+    at = generation if generation is not None else summary.generations[-1] if summary.generations else 0
+    return {
+        (row.metric, row.group): row.reason
+        for row in summary.metrics
+        if row.generation == at > row.baseline and row.reason
+    }
+
+
+def answers_of(summary: Summary) -> list[Answer]:
+    """Return a run's four answers, at its last generation."""
+    return answers(moved_rows(summary), unsaid_rows(summary), summary.lost_now)
+
+
+def answers(
+    rows: Sequence[Moved], unsaid: Unsaid = MappingProxyType({}), lost: Sequence[Lost] = ()
+) -> list[Answer]:
+    """Return the four answers, in order: bias, groups that fade, models, pictures; `unsaid` rows have no
+    value, and `lost` groups cannot be measured any more.
     """
     by_place = {(row.metric, row.group): row for row in rows}
     return [
         _bias([row for row in rows if is_social_bias(row.metric, is_bias=row.is_bias)]),
-        _with_lost(_fading(rows), lost),
+        _with_lost(_fading(rows, unsaid), lost),
         _quality("Are models worse?", "models", MODELS, by_place),
         _quality("Are pictures worse?", "pictures", PICTURES, by_place),
     ]
@@ -196,17 +219,62 @@ def _turn(row: Moved) -> str:
     return f"{row_in_words(row.metric, row.group)} {number(row.first)} → {signed(row.last)}"
 
 
-def _fading(rows: Sequence[Moved]) -> Answer:
+def _fading(rows: Sequence[Moved], unsaid: Unsaid) -> Answer:
     question = "Who is fading?"
     for metric in SHARES:
-        shares = [row for row in rows if row.metric == metric and "=" in row.group and "&" not in row.group]
-        if shares:
+        told, untold = _shares(metric, rows, unsaid)
+        if told or untold:
             break
     else:
         return Answer(
             question, "not measured", "Not measured yet: no share of a group has a later value.", ()
         )
-    of = words_of(shares[0].metric).name.removeprefix("share of ").removesuffix(", corrected")
+    of = words_of(metric).name.removeprefix("share of ")
+    says, text, evidence = _who_faded(of, told) if told else ("not measured", "", ())
+    parts = [text] if told else []
+    if any(row.metric == metric for row in told):
+        parts.append("(As the classifier sees them: how often it errs is not known.)")
+    for attribute, (why, seen) in untold.items():
+        lowest = min(seen, key=lambda row: row.delta, default=None)
+        as_seen = "" if lowest is None else f"; as it sees {of}, {_share(lowest)}"
+        parts.append(f"It cannot be said of {attribute_in_words(attribute)}: {why}{as_seen}.")
+        evidence += () if lowest is None else (lowest,)
+    without = [row.last for row in rows if row.metric == metric.replace("_share", "_unlabelled")]
+    if any(without):
+        parts.append(f"({number(without[0])} of {of} have no label, and do not count.)")
+    return Answer(question, says, " ".join(parts), evidence)
+
+
+def _shares(
+    metric: str, rows: Sequence[Moved], unsaid: Unsaid
+) -> tuple[list[Moved], dict[str, tuple[str, list[Moved]]]]:
+    """Return the shares that tell who is fading, and of the attributes of which none does: why, and what was
+    seen.
+    """
+    by_attribute: dict[str, dict[str, list[Moved]]] = {}
+    for row in rows:
+        attribute, sign, _ = row.group.partition("=")
+        if sign and "&" not in row.group:
+            by_attribute.setdefault(attribute, {}).setdefault(row.metric, []).append(row)
+    reasons = {
+        group.removesuffix(" gap"): why
+        for kind in (metric, f"{metric}_corrected")
+        for (name, group), why in unsaid.items()
+        if name == kind and group.endswith(" gap") and "&" not in group
+    }
+    told, untold = [], {}
+    for attribute in dict.fromkeys((*by_attribute, *reasons)):
+        mine = by_attribute.get(attribute, {})
+        seen, corrected = mine.get(metric, []), mine.get(f"{metric}_corrected", [])
+        if attribute in reasons and not corrected:
+            untold[attribute] = (reasons[attribute], seen)
+        else:
+            told += corrected or seen
+    return told, untold
+
+
+def _who_faded(of: str, shares: Sequence[Moved]) -> tuple[Says, str, tuple[Moved, ...]]:
+    """Return what shares of pictures come to: the answer, its sentence, and the rows that it is read from."""
     fell, rose = (_clearest(shares, verdict) for verdict in ("fell", "rose"))
     if fell:
         named = "; ".join(_share(row) for row in fell[:3])
@@ -214,13 +282,13 @@ def _fading(rows: Sequence[Moved]) -> Answer:
         more = f" and {others} more group{'s' if others > 1 else ''}" if others > 0 else ""
         gaining = ", ".join(group_in_words(row.group) for row in rose[:3])
         text = f"Of {of}: {named}{more}." + (f" Growing: {gaining}." if gaining else "")
-        return Answer(question, "worse", text, (*fell[:3], *rose[:3]))
+        return "worse", text, (*fell[:3], *rose[:3])
     if rose:
         text = f"Nobody clearly; of {of} {'; '.join(_share(row) for row in rose[:2])} grew."
-        return Answer(question, "mixed", text, tuple(rose[:2]))
+        return "mixed", text, tuple(rose[:2])
     lowest = min(shares, key=lambda row: row.delta)
     text = f"No evidence: no group's share of {of} moved further than its noise; lowest: {_share(lowest)}."
-    return Answer(question, NO_EVIDENCE, text + _not_after_correction([lowest]), (lowest,))
+    return NO_EVIDENCE, text + _not_after_correction([lowest]), (lowest,)
 
 
 def _share(row: Moved) -> str:

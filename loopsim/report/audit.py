@@ -59,6 +59,7 @@ def audit_as_json(model: str, audit: Audit) -> dict[str, Any]:
                 "prompt": answer.prompt,
                 "attribute": attribute,
                 "n": answer.n,
+                "unlabelled": answer.unlabelled,
                 "shares": shares,
                 "majority": answer.majority,
                 "majority_share": answer.majority_share,

@@ -69,7 +69,9 @@ class FoundDirections:
     def is_monotone(self, attribute: str, value: str) -> bool | None:
         """Return whether a value's share never falls as ω grows; None if fewer than two ω were asked for."""
         rows = sorted(
-            (r.omega, r.answers[attribute].shares[value][0]) for r in self.responses if not r.control
+            (r.omega, r.answers[attribute].shares[value][0])
+            for r in self.responses
+            if not r.control and r.answers[attribute].shares
         )
         shares = [share for _, share in rows]
         return None if len(shares) < 2 else all(a <= b for a, b in pairwise(shares))
@@ -86,7 +88,8 @@ def directions_as_json(found: FoundDirections) -> dict[str, Any]:
         {
             "omega": row.omega,
             "control": row.control,
-            "n": next(iter(row.answers.values())).n,
+            "n": next(iter(row.answers.values())).num_pictures,
+            "unlabelled": {attribute: answer.unlabelled for attribute, answer in row.answers.items()},
             "shares": {
                 attribute: {value: _interval(share) for value, share in answer.shares.items()}
                 for attribute, answer in row.answers.items()

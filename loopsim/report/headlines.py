@@ -12,16 +12,15 @@ SECTIONS: Final = {
     "captions": "Captions",
     "quality": "Quality of generated pictures",
 }
+_SHARES: Final = tuple(
+    f"{whose}_share{kind}" for whose in ("dataset", "sample", "generator") for kind in ("", "_corrected")
+)
 GAPS: Final = ("overall", "gender gap", "skin_tone gap")
 SHARES: Final = ("gender=woman", "skin_tone=darker")
+_NAMED: Final = ("gender", "skin_tone", "skin_type", "profession")
 # Without --metric these rows are shown; of a metric that is not listed, the overall value.
 HEADLINES: Final[dict[str, tuple[str, ...]]] = {
-    "dataset_share": SHARES,
-    "dataset_share_corrected": SHARES,
-    "sample_share": SHARES,
-    "sample_share_corrected": SHARES,
-    "generator_share": SHARES,
-    "generator_share_corrected": SHARES,
+    **dict.fromkeys(_SHARES, SHARES),
     "omission": SHARES,
     "subordination": ("gender=woman",),
     "recall@1": GAPS,
@@ -50,4 +49,12 @@ def headlines(pairs: Collection[Pair]) -> list[Pair]:
 
 def is_headline(metric: str, group: str) -> bool:
     """Return whether a row is shown without being asked for."""
-    return group in HEADLINES.get(metric, ("overall",))
+    return group in HEADLINES.get(metric, ("overall",)) or (metric in _SHARES and _is_of_other(group))
+
+
+def _is_of_other(group: str) -> bool:
+    """Return whether a group is one of an attribute that the lists do not name: of what a classifier of races
+    sees something is shown, too. (Skin types and professions are the pocket world's finer labels.)
+    """
+    attribute, sign, _ = group.partition("=")
+    return bool(sign) and "&" not in group and attribute not in _NAMED

@@ -31,11 +31,21 @@ METRICS: Final[dict[str, Words]] = {
     "sample_share_corrected": Words(
         "share of the generated pictures, corrected", "Who is in S_g, corrected for confusions."
     ),
+    "dataset_unlabelled": Words(
+        "training pictures without a label", "Share of D_g in which the pinned classifier sees nobody."
+    ),
+    "sample_unlabelled": Words(
+        "generated pictures without a label", "Share of S_g in which the classifier sees nobody."
+    ),
     "generator_share": Words(
         "share drawn for open prompts", "Whom the generator draws for prompts that leave the person open."
     ),
     "generator_share_corrected": Words(
         "share drawn for open prompts, corrected", "The same, corrected for confusions."
+    ),
+    "generator_unlabelled": Words(
+        "pictures for open prompts without a label",
+        "Share of what is drawn for open prompts in which the classifier sees nobody.",
     ),
     "women_per_profession": Words(
         "women per profession",
@@ -134,6 +144,11 @@ def words_of(metric: str) -> Words:
     return Words(metric.replace("_", " ").replace(".", ": "), "")
 
 
+def attribute_in_words(attribute: str) -> str:
+    """Return an attribute for people: "skin tone"."""
+    return _ATTRIBUTES.get(attribute, attribute.replace("_", " "))
+
+
 def group_in_words(group: str) -> str:
     """Return a group for people: "gender=woman & skin_tone=darker" is "women & darker skin"."""
     if group == OVERALL:
@@ -145,10 +160,10 @@ def _one_group(group: str) -> str:
     attribute, sign, value = group.partition("=")
     if sign:
         called = value.replace("_", " ")
-        return _VALUES.get(value, f"{_ATTRIBUTES.get(attribute, attribute)} {called}")
+        return _VALUES.get(value, f"{attribute_in_words(attribute)} {called}")
     name, _, kind = group.rpartition(" ")
     if kind in _KINDS:
-        of = "genders" if name == "gender" else f"{_ATTRIBUTES.get(name, name)}s"
+        of = f"{attribute_in_words(name)}s"
         return f"{_KINDS[kind]} {of}"
     return group.replace("_", " ")
 

@@ -66,6 +66,8 @@ def readings(
     of_group: dict[str, list[int]] = {OVERALL: list(range(len(correct)))}
     for position, labels in enumerate(groups):
         for attribute, value in labels.items():
+            if not value:  # nobody is seen in it
+                continue
             of_group.setdefault(f"{attribute}={value}", []).append(position)
     needed = {rate: bits_needed(num_bits, rate, num_keystreams) for rate in RATES}
     return [

@@ -17,7 +17,7 @@ from loopsim.evaluation.measure import MEASURES, default_measures
 from loopsim.interventions.base import Place
 from loopsim.interventions.registry import INTERVENTIONS, build, check
 from loopsim.models.base_weights import check_models, weights_folder
-from loopsim.models.classifiers import labels_of
+from loopsim.models.classifiers import CLASSIFIERS, labels_of
 from loopsim.models.diffusion.loading import with_family
 from loopsim.phases.curations.curation import CURATIONS
 from loopsim.phases.policies.policy import POLICIES
@@ -29,6 +29,8 @@ OPEN: dict[tuple[str, str], tuple[object, ...]] = {
     ("data", "num_retrieval"): ("all",),
     ("data", "num_faces"): ("all",),
     ("data", "manifest"): (None,),
+    ("classifier", "nobody"): (None,),
+    ("classifier", "undetected"): (None,),
     ("evaluate", "metrics"): ("default",),
     ("evaluate", "professions"): (None,),
     ("generator", "family"): ("auto",),
@@ -121,7 +123,11 @@ def resolve(
         finetune["micro_batch"] = finetuning_batch(settled, weights, device)
     elif settled.finetune.micro_batch == "whole":
         finetune["micro_batch"] = settled.finetune.batch_size
-    tree = settled.model_dump(mode="json") | {"data": data.model_dump(mode="json")}
+    classifier = CLASSIFIERS.get(settled.classifier.kind).resolve(settled.classifier)
+    tree = settled.model_dump(mode="json") | {
+        "classifier": classifier.model_dump(mode="json"),
+        "data": data.model_dump(mode="json"),
+    }
     for section, values in (("evaluate", evaluate), ("generate", generate), ("finetune", finetune)):
         tree[section] = tree[section] | values
     return ResolvedConfig.model_validate(tree)
@@ -133,8 +139,9 @@ def agrees(asked: Config, stored: ResolvedConfig) -> bool:
     """
     wanted, have = (one.model_dump(mode="json", exclude={"trackers"}) for one in (asked, stored))
     for (section, name), left_open in OPEN.items():
-        if wanted[section][name] in left_open:
-            wanted[section][name] = have[section][name]
+        if wanted[section].get(name) in left_open:
+            wanted[section].pop(name, None)
+            have[section].pop(name, None)
     return bool(wanted == have)
 
 

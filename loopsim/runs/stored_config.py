@@ -73,7 +73,7 @@ def not_found_here(config: ResolvedConfig) -> str:
     A run keeps paths as they were written, so that its digest is the same wherever it is made; relative ones
     start at the folder in which loopsim is called.
     """
-    tree = config.model_dump(mode="json", exclude={"classifier": {"prompts", "renames"}})
+    tree = config.model_dump(mode="json", exclude={"classifier": {"prompts", "renames", "nobody"}})
     missing = [
         f"{key} = {value!r}"
         for key, value in _texts(tree)

@@ -8,6 +8,7 @@ from loopsim.context.session import Session
 from loopsim.core.device import choose_device
 from loopsim.core.run_folder import STATE
 from loopsim.models.base_weights import weights_folder
+from loopsim.models.classifiers import abstaining
 from loopsim.report.classifier import ClassifierCard
 from loopsim.runs.resolve import resolve
 from loopsim.runs.stored_config import stored_config
@@ -25,10 +26,11 @@ def classifier_card(source: Path | Config, title: str, runs_dir: Path) -> Classi
         with Store(source / STATE, readonly=True) as store:
             config = stored_config(store, source)
     session = Session(config.data, config.seed, choose_device(config.device))
-    classifier = Models(session, config, weights_folder(config), lambda *_: None).classifier
+    models = Models(session, config, weights_folder(config), lambda *_: None)
+    classifier = models.classifier
     return ClassifierCard(
         title, config.classifier.kind, _compared_with(config.classifier.kind, config.classifier.calibration),
-        classifier.values, classifier.confusion,
+        classifier.values, classifier.confusion, abstaining(classifier, models.detector),
     )  # fmt: skip
 
 

@@ -258,6 +258,9 @@ def _against_world(
     mine = [(label, str(owner)) for label, owner in zip(labels, owners, strict=True) if str(owner) in world]
     if len(world) < 2 or any("gender" not in label for label, _ in mine):
         return None, None
+    mine = [(label, owner) for label, owner in mine if label["gender"]]
+    if len({owner for _, owner in mine}) < 2:
+        return None, None
     women = np.array([label["gender"] == "woman" for label, _ in mine], np.float32)
     weights = resampling_weights(len(mine), num_resamples, seed_for("audit", "bootstrap"))
     found = shares_against_world(women, [owner for _, owner in mine], world, weights, "prompt")

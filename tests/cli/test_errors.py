@@ -69,7 +69,7 @@ def test_a_file_in_place_of_the_folder_of_runs(folder: Path, command: str) -> No
 def test_every_letter_reaches_an_output_that_lacks_it(folder: Path, encoding: str) -> None:
     shown = loopsim_here("report", "store-v2", *in_runs(folder / "runs"), encoding=encoding)
     assert shown.returncode == 0, shown.stderr
-    assert "delta is generation 1" in shown.stdout
+    assert "delta: generation 1 against" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
     questions = re.findall(
         r"(?:Did bias grow|Who is fading|Are models worse|Are pictures worse)\?", shown.stdout

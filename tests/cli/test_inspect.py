@@ -55,6 +55,7 @@ def test_the_json_report_has_its_columns(finished_run) -> None:
         "verdict",
         "adjusted_p",
         "is_bias",
+        "trend",
     } == set(document["drift"][0])
     assert all(row["adjusted_p"] >= row["p_value"] for row in document["drift"])
     assert document["seed"] == document["config"]["seed"] == 0

@@ -81,7 +81,7 @@ def kept_of(run: Path, generation: int) -> list[SampleRow]:
 
 COLUMNS = (
     "run generation section metric group value low high n is_bias delta delta_low delta_high p_value "
-    "adjusted_p verdict reason"
+    "adjusted_p verdict slope trend reason"
 ).split()
 READERS = {
     "csv": "import pandas as pd; t = pd.read_csv(sys.argv[1], float_precision='round_trip')",

@@ -326,6 +326,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "git": git,
     "ved": vision_encoder_decoder,
     "gender": lambda folder: image_classifier(folder, ("Male", "Female")),
+    "unsure": lambda folder: image_classifier(folder, ("Male", "Unknown", "Female", "other")),
     "detector": detector,
 }
 

@@ -44,6 +44,17 @@ SMALL = [
 ]
 
 
+# A zero-shot classifier that, by the features of the tiny CLIP "vit", sees every group and sometimes nobody.
+UNSURE = {
+    "kind": "zero_shot",
+    "prompts": {
+        "gender": {"man": ["a photo of a"], "woman": ["a photo of cook"]},
+        "skin_tone": {"lighter": ["a photo of blue"], "darker": ["a photo of engineer"]},
+    },
+    "nobody": ["a photo of in"],
+}
+
+
 # Configs
 
 

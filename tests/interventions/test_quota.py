@@ -86,3 +86,11 @@ def test_what_already_has_the_shares_is_not_disturbed() -> None:
     pool = pool_of([("man", 0.9), ("woman", 0.8), ("man", 0.1), ("woman", 0.0)])
     assert Quota().select(pool, 2, np.random.default_rng(0)) == [0, 1]
     assert Quota().pool_size(10) == 20
+
+
+def test_who_shows_nobody_fills_no_quota_and_goes_by_score_where_groups_are_short() -> None:
+    pool = pool_of([("", 0.9), ("man", 0.8), ("woman", 0.1), ("man", 0.7), ("", 0.6)])
+    assert Quota().select(pool, 2, np.random.default_rng(0)) == [1, 2]
+    assert Quota().select(pool, 4, np.random.default_rng(0)) == [0, 1, 2, 3]  # one woman is missing
+    assert Quota().quotas(pool, 4) == {"man": 2, "woman": 2}  # "" is no group
+    assert Quota().told(pool, [0, 1, 2, 3]) == {"unfilled": 1, "unfilled man": 0, "unfilled woman": 1}

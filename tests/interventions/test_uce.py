@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,6 +74,15 @@ def test_no_move_is_no_change_and_what_is_kept_moves_less(seed: int, weight: flo
     # The smaller λ is, the nearer W' c comes to v*.
     near = text_map(c, m, kept[:0], 1e-9)
     torch.testing.assert_close(c @ near.T, m, rtol=1e-4, atol=1e-4)
+
+
+def test_shares_are_of_the_pictures_that_show_somebody() -> None:
+    seen = ["woman", "", "man", "woman", "", "", "", ""]
+    workshop = SimpleNamespace(
+        seed=(0,), draw=lambda draws, adapt: draws, labels=lambda draws: [{"gender": one} for one in seen]
+    )
+    found = Uce(num_pictures=4)._observed(workshop, ["a cook", "a cat"], None)  # type: ignore[arg-type]
+    assert found == [{"man": 1 / 3, "woman": 2 / 3}, {"man": 0.0, "woman": 0.0}]
 
 
 def test_what_stands_before_a_phrase_is_kept_and_betas_that_cancel_leave_nothing(

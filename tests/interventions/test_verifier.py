@@ -76,3 +76,10 @@ def test_an_attribute_of_ones_own_needs_words_that_the_classifier_can_answer() -
     own = Verifier(attributes=("age",), words={"age": {"old": ("elderly",)}})
     own.check(None, labels)  # type: ignore[arg-type]
     assert own.stated("an elderly cook") == {"age": "old"}
+
+
+def test_who_shows_nobody_does_not_show_what_a_prompt_states() -> None:
+    pool = pool_of([(prompt, "", "", 0.0, True) for prompt in PROMPTS])
+    chosen = Verifier().select(pool, 9, np.random.default_rng(0))
+    assert [list(PROMPTS)[i] for i in chosen] == [prompt for prompt, stated in PROMPTS.items() if not stated]
+    assert Verifier().told(pool, chosen)["refused woman"] == 1

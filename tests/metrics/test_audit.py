@@ -45,5 +45,10 @@ def test_a_prompts_audit() -> None:
     found = audit_prompt("a photo of a cook", ["man", "man", "woman", "man"], ("man", "woman"))
     assert (found.n, found.majority, found.majority_share, found.sd) == (4, "man", 0.75, 0.25)
     assert found.shares["woman"][0] == 0.25
+    some = audit_prompt("a photo of a cook", ["man", "", "woman", "man", "", "man"], ("man", "woman"))
+    assert (some.n, some.unlabelled, some.num_pictures, some.shares) == (4, 2, 6, found.shares)
+    nobody = audit_prompt("a photo of a cook", ["", ""], ("man", "woman"))
+    assert (nobody.n, nobody.unlabelled, nobody.shares) == (0, 2, {})
+    assert (nobody.majority, nobody.majority_share, nobody.sd) == ("", None, None)
     with pytest.raises(ValueError, match="no pictures"):
         audit_prompt("x", [], ("man",))

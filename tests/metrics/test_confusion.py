@@ -85,3 +85,48 @@ REPETITIONS = 200
 def test_the_interval_of_a_corrected_share_holds_the_error_of_the_confusion() -> None:
     assert coverage(confusion_is_known=True) < 0.85
     assert coverage(confusion_is_known=False) >= 0.91
+
+
+@settings(max_examples=50)
+@given(SEEDS, st.integers(2, 5))
+def test_correction_undoes_that_some_groups_are_overlooked_more_often(seed: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    confusion = 0.8 * np.eye(k) + 0.2 * rng.dirichlet(np.ones(k), size=k).T
+    labelled, true = rng.uniform(0.3, 1, k), rng.dirichlet(np.ones(k))
+    rates = np.vstack([confusion * labelled, 1 - labelled])
+    observed = (confusion * labelled) @ true
+    assert corrected_shares(observed / observed.sum(), rates) == pytest.approx(true, abs=1e-6)
+    # Of a classifier that labels everything the row of abstentions changes nothing.
+    plain = corrected_shares(confusion @ true, confusion)
+    assert corrected_shares(confusion @ true, np.vstack([confusion, np.zeros(k)])) == pytest.approx(plain)
+
+
+def test_a_group_that_hardly_ever_gets_a_label_cannot_be_corrected() -> None:
+    assert Confusion(((90, 8), (2, 72), (8, 20))).trouble is None
+    for counts in (((95, 0), (0, 5), (5, 95)), ((95, 0), (0, 0), (5, 100)), ((0, 0), (0, 0), (9, 9))):
+        trouble = Confusion(counts).trouble
+        assert trouble is not None
+        assert trouble.startswith("the classifier gives one of these groups hardly ever a label (")
+    assert Confusion(((9, 9), (1, 1), (0, 0))).trouble == (
+        "the classifier cannot tell these groups apart (worst row 0.10)"
+    )
+
+
+def test_the_interval_holds_the_truth_where_women_are_overlooked_more_often() -> None:
+    """Uncorrected for that, shares are of those whom the classifier sees: too few women."""
+    rng = np.random.default_rng(0)
+    true, held, naive = np.array([0.5, 0.5]), 0, 0
+    rates = np.array([[0.85, 0.09], [0.07, 0.61], [0.08, 0.30]])
+    names = np.array(["man", "woman", ""])
+    for _ in range(REPETITIONS):
+        counts = np.stack([rng.multinomial(300, rates[:, j]) for j in range(2)], 1)
+        labels = list(rng.choice(names, 1000, p=rates @ true))
+        weights = resampling_weights(1000, 300, 1)
+        with_, without = (
+            representation(labels, ("man", "woman"), "gender", weights, Confusion.of(c))["gender=woman"]
+            for c in (counts, counts[:2])
+        )
+        held += with_.low <= true[1] <= with_.high
+        naive += without.low <= true[1] <= without.high
+    assert held / REPETITIONS >= 0.91
+    assert naive / REPETITIONS < 0.5

@@ -10,7 +10,7 @@ from scipy import stats
 
 from loopsim.metrics.confusion import Confusion
 from loopsim.metrics.estimate import resampling_weights, wilson_interval
-from loopsim.metrics.representation import kl_divergence, representation, total_variation
+from loopsim.metrics.representation import kl_divergence, representation, total_variation, unlabelled
 from tests.helpers.oracles import CLOSE, SEEDS
 
 
@@ -55,3 +55,38 @@ def test_a_classifier_that_cannot_tell_groups_apart_corrects_nothing() -> None:
         assert found["gender gap"].is_bias
         raw = representation(labels, ("man", "woman"), "gender", weights)
         assert raw["gender=woman"].value == pytest.approx(women / 100)
+
+
+LABELS = st.lists(st.sampled_from(["man", "woman", ""]), min_size=2, max_size=40)
+
+
+@settings(max_examples=40)
+@given(LABELS, SEEDS)
+def test_shares_are_of_the_pictures_that_show_somebody(labels: list[str], seed: int) -> None:
+    """As if the others had never been there, in every resample, too."""
+    weights = resampling_weights(len(labels), 50, seed)
+    seen = np.array([label != "" for label in labels])
+    found = representation(labels, ("man", "woman"), "gender", weights)
+    if seen.sum() < 2:
+        reason = f"somebody is seen in {seen.sum()} of {len(labels)} pictures"
+        assert {(one.value, one.reason) for one in found.values()} == {(None, reason)}
+        assert found.keys() >= {"gender=man", "gender=woman", "gender tv"}
+        return
+    alone = representation([one for one in labels if one], ("man", "woman"), "gender", weights[:, seen])
+    for group, one in found.items():
+        assert (one.value, one.n, one.low, one.high) == (
+            alone[group].value, alone[group].n, alone[group].low, alone[group].high,
+        )  # fmt: skip
+        assert np.array_equal(one.replicates, alone[group].replicates, equal_nan=True)
+
+
+@given(LABELS, SEEDS)
+def test_how_many_have_no_label_is_told_with_wilsons_interval(labels: list[str], seed: int) -> None:
+    weights = resampling_weights(len(labels), 20, seed)
+    found = unlabelled(labels, weights).overall
+    count = labels.count("")
+    assert (found.value, found.n, found.is_bias) == (count / len(labels), len(labels), False)
+    assert (found.low, found.high) == wilson_interval(count, len(labels))
+    drawn = [sum(w for w, label in zip(row, labels, strict=True) if not label) for row in weights]
+    assert found.replicates == pytest.approx(np.array(drawn) / len(labels), abs=1e-6)
+    assert unlabelled([], np.zeros((3, 0))).overall.reason == "no pictures"

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopsim.report.answers import Moved, answers
+from loopsim.report.answers import Moved, answers, answers_of
 from loopsim.report.plain_words import group_in_words, number, row_in_words, signed, words_of
+from loopsim.report.summary import DriftRow, Summary
 from loopsim.report.trajectories import Lost
+from tests.helpers.estimates import estimate
 
 
 def moved(metric: str, group: str, delta: float, verdict: str = "no evidence", **more: object) -> Moved:
@@ -70,6 +72,83 @@ def test_a_group_that_fades_is_named_and_who_grows() -> None:
     )
 
 
+TROUBLE = "the classifier cannot tell these groups apart (worst row 0.41)"
+
+
+def uncorrected(*attributes: str) -> dict[tuple[str, str], str]:
+    """Rows of corrected shares that have no value."""
+    return {("dataset_share_corrected", f"{attribute} gap"): TROUBLE for attribute in attributes}
+
+
+def test_where_shares_cannot_be_corrected_it_cannot_be_said_and_what_was_seen_stands_beside_it() -> None:
+    rows = [
+        moved("dataset_share", "gender=woman", -0.2, "fell"),
+        moved("dataset_share", "gender=man", 0.2, "rose"),
+        moved("sample_share_corrected", "gender=woman", -0.1, "fell"),
+    ]
+    fading = answers(rows, uncorrected("gender"))[1]
+    assert fading.says == "not measured"
+    assert fading.text == (
+        f"It cannot be said of gender: {TROUBLE}; as it sees the training pictures, women .500 → .300 "
+        "(Δ -.200 [-.220, -.180])."
+    )
+    assert [row.group for row in fading.evidence] == ["gender=woman"]  # so that the report shows it
+    nothing = answers([], uncorrected("gender"))[1]
+    assert nothing.text == f"It cannot be said of gender: {TROUBLE}."
+
+
+def test_one_attribute_may_be_told_and_another_not() -> None:
+    rows = [
+        moved("dataset_share_corrected", "gender=woman", -0.05, "fell"),
+        moved("dataset_share", "gender=woman", -0.01),
+        moved("dataset_share", "skin_tone=darker", -0.03),
+    ]
+    fading = answers(rows, uncorrected("skin_tone"))[1]
+    assert fading.says == "worse"
+    assert fading.text == (
+        "Of the training pictures: women .500 → .450 (Δ -.050 [-.070, -.030]). It cannot be said of skin "
+        f"tone: {TROUBLE}; as it sees the training pictures, darker skin .500 → .470 (Δ -.030 [-.050, "
+        "-.010])."
+    )
+    assert {row.metric for row in fading.evidence} == {"dataset_share_corrected", "dataset_share"}
+
+
+def test_shares_of_a_classifier_that_was_never_compared_are_told_with_that() -> None:
+    rows = [moved("dataset_share", "race=white", -0.05, "fell"), moved("dataset_share", "race=black", 0.05)]
+    fading = answers(rows)[1]
+    assert fading.says == "worse"
+    assert fading.text == (
+        "Of the training pictures: race white .500 → .450 (Δ -.050 [-.070, -.030]). (As the classifier sees "
+        "them: how often it errs is not known.)"
+    )
+
+
+def test_how_many_pictures_have_no_label_is_told() -> None:
+    rows = [
+        moved("dataset_share_corrected", "gender=woman", -0.05),
+        moved("dataset_unlabelled", "overall", -0.1),
+    ]
+    assert answers(rows)[1].text.endswith("(.400 of the training pictures have no label, and do not count.)")
+    none = [rows[0], moved("dataset_unlabelled", "overall", -0.5)]
+    assert "no label" not in answers(none)[1].text
+
+
+def test_a_run_tells_why_its_shares_have_no_value() -> None:
+    rows = [estimate(g, "dataset_share", 0.5 - 0.1 * g, "gender=woman") for g in range(2)]
+    rows += [
+        estimate(g, "dataset_share_corrected", None, group, reason=TROUBLE)
+        for g in range(2)
+        for group in ("gender=woman", "gender gap")
+    ]
+    drift = DriftRow(1, "dataset_share", "gender=woman", -0.1, -0.2, 0.0, 0.1, None, "no evidence")
+    fading = answers_of(Summary("run", [0, 1], rows, [drift], None))[1]
+    assert fading.text.startswith(
+        f"It cannot be said of gender: {TROUBLE}; as it sees the training pictures,"
+    )
+    at_first = Summary("run", [0], [row for row in rows if row.generation == 0], [], None)
+    assert answers_of(at_first)[1].text == "Not measured yet: no share of a group has a later value."
+
+
 def test_without_a_verdict_nothing_is_claimed_and_what_nearly_was_is_explained() -> None:
     rows = [moved("dataset_share", "gender=woman", -0.03), moved("recall@1", "overall", -0.001)]
     bias, fading, models, pictures = answers(rows)
@@ -100,10 +179,10 @@ def test_what_moves_without_being_far_yet_is_said() -> None:
 
 def test_a_group_that_cannot_be_measured_any_more_is_lost() -> None:
     lost = [Lost(5, "recall@1", "race=Black", 0.4, 1, "fewer than 2 items")]
-    fading = answers([moved("dataset_share", "gender=woman", 0.0)], lost)[1]
+    fading = answers([moved("dataset_share", "gender=woman", 0.0)], lost=lost)[1]
     assert fading.says == "worse"
     assert fading.text.startswith("Lost: race Black cannot be measured any more (fewer than 2 items). ")
-    assert answers([], lost)[1].says == "worse"
+    assert answers([], lost=lost)[1].says == "worse"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from loopsim.report.audit import Prompt
+from loopsim.studies.generator_audit import _against_world
 from tests.helpers.command_line import in_runs, loopsim
 
 
@@ -47,6 +49,16 @@ def test_who_labels_does_not_tell_how_alike_pictures_look(weights: Path, tmp_pat
     other = json.loads(loopsim(*words, "--images", "4", "--encoder", str(weights / "clip"), "--json").stdout)
     assert other["homogenisation"]["encoder"].endswith("clip")
     assert len(other["homogenisation"]["groups"]) == 2
+
+
+def test_pictures_of_nobody_are_not_compared_with_the_world() -> None:
+    prompts = [Prompt("a cook", 0.4), Prompt("a judge", 0.2), Prompt("a cat", 0.5), Prompt("a person")]
+    seen = ["woman", "", "man", "man", "", "", "woman", "woman"]
+    labels, owners = [{"gender": one} for one in seen], [0, 0, 1, 1, 2, 2, 3, 3]
+    slope, _ = _against_world(prompts, labels, owners, 50)
+    assert slope is not None
+    assert (slope.n, slope.value) == (3, pytest.approx(5.0))  # from (.2, 0) to (.4, 1)
+    assert _against_world(prompts, [{"gender": ""}] * 8, owners, 50) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -84,9 +84,14 @@ def bias_amplification(e: Evaluation) -> Iterator[Measured]:
             yield unmeasured(metric, len(e.written), reason, is_bias=True)
         return
     professions = e.corpus.attributes()["profession"]
+    shown = [label for label in e.dataset_labels if label["gender"] and label["profession"]]
+    if not shown:
+        for metric in (to_profession, to_gender):
+            yield unmeasured(metric, 0, "the classifier sees nobody in D_g", is_bias=True)
+        return
     lean = amplification.lean_of(
-        _one_hot([label["gender"] for label in e.dataset_labels], GENDERS),
-        _one_hot([label["profession"] for label in e.dataset_labels], professions),
+        _one_hot([label["gender"] for label in shown], GENDERS),
+        _one_hot([label["profession"] for label in shown], professions),
     )
     facts = [parse(text, PROFESSIONS, SKIN_TYPES, OBJECTS, BACKGROUNDS) for text in e.written]
     gender = _one_hot([record.groups["gender"] for record in e.retrieval.records], GENDERS)

@@ -6,10 +6,10 @@ import numpy as np
 
 from loopsim.evaluation.evaluation import Evaluation
 from loopsim.evaluation.measure import Measure, Measured
-from loopsim.evaluation.measures.representation import shares
+from loopsim.evaluation.measures.representation import shares, without_label
 from loopsim.metrics import harms as harm_metrics
 from loopsim.metrics.audit import shares_against_world
-from loopsim.metrics.estimate import Disaggregated, Estimate, not_available
+from loopsim.metrics.estimate import Disaggregated, Estimate, not_available, quotient
 
 # Who takes and who gives orders, among the corpus's professions.
 SUBORDINATE, DOMINANT = ("receptionist", "administrator", "cook"), ("judge", "doctor", "pilot")
@@ -21,15 +21,17 @@ def neutral_prompts(e: Evaluation) -> Iterator[Measured]:
     """
     labels = e.audit_labels
     weights = e.weights(len(labels), "audit")
-    for name, estimates in shares("generator_share", e, labels, e.attributes, weights):
+    for name, estimates in shares("generator", e, labels, e.attributes, weights):
+        yield Measured(name, estimates, baseline=1)
+    for name, estimates in without_label("generator", e, labels, weights):
         yield Measured(name, estimates, baseline=1)
     if "gender" not in e.classifier.values:
         return
+    seen = np.array([label["gender"] != "" for label in labels], bool)
     women = np.array([label["gender"] == "woman" for label in labels], np.float32)
-    found = shares_against_world(
-        women, [item.profession for item in e.audit_plan], e.world_women, weights, "profession"
-    )
-    yield Measured("women_per_profession", found["distance"], women, baseline=1)
+    professions = [item.profession for item, shows in zip(e.audit_plan, seen, strict=True) if shows]
+    found = shares_against_world(women[seen], professions, e.world_women, weights[:, seen], "profession")
+    yield Measured("women_per_profession", found["distance"], np.where(seen, women, np.nan), baseline=1)
     for name in ("slope", "rank_correlation", "majority_share"):
         yield Measured(f"profession_{name}", found[name], baseline=1)
 
@@ -56,22 +58,27 @@ def harms(e: Evaluation) -> Iterator[Measured]:
     weights = e.weights(len(labels), "audit")
     omitted = Disaggregated()
     for (attribute, value), reference in world.items():
-        if not labels or reference <= 0:
-            omitted[f"{attribute}={value}"] = not_available(
-                len(labels), "no pictures, or a group that the world lacks"
-            )
+        seen = np.array([label[attribute] != "" for label in labels], np.float32)
+        n = int(seen.sum())
+        if n == 0 or reference <= 0:
+            omitted[f"{attribute}={value}"] = not_available(n, "no pictures, or a group that the world lacks")
             continue
         member = np.array([label[attribute] == value for label in labels], np.float32)
-        ratio = harm_metrics.omission(int(member.sum()), len(member), reference)
-        replicates = (weights @ member / (len(member) * reference)).astype(np.float32)
-        omitted[f"{attribute}={value}"] = Estimate(
-            ratio.value, len(member), ratio.low, ratio.high, replicates
-        )
+        ratio = harm_metrics.omission(int(member.sum()), n, reference)
+        expected = ((weights @ seen).astype(np.float64) * reference).astype(np.float32)
+        replicates = quotient(weights @ member, expected)
+        omitted[f"{attribute}={value}"] = Estimate(ratio.value, n, ratio.low, ratio.high, replicates)
     yield Measured("omission", omitted, baseline=1)
     if "gender" in e.classifier.values:
         women = np.array([label["gender"] == "woman" for label in labels], bool)
         lesser, greater = (
-            np.array([item.profession in roles for item in e.audit_plan], bool)
+            np.array(
+                [
+                    item.profession in roles and label["gender"] != ""
+                    for item, label in zip(e.audit_plan, labels, strict=True)
+                ],
+                bool,
+            )
             for roles in (SUBORDINATE, DOMINANT)
         )
         found = harm_metrics.resampled_subordination(women, lesser, greater, weights)

@@ -8,12 +8,13 @@ from loopsim.models.classifiers.classifier_kind import (
     open_classifier,
 )
 from loopsim.models.classifiers.confusion import confusion_matrices, with_confusion
-from loopsim.models.classifiers.labelling import label_pictures
+from loopsim.models.classifiers.labelling import abstaining, label_pictures
 
 __all__ = [
     "CLASSIFIERS",
     "AttributeClassifier",
     "ClassifierKind",
+    "abstaining",
     "confusion_matrices",
     "label_pictures",
     "labels_of",

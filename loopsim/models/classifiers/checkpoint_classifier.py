@@ -1,6 +1,6 @@
 """Image-classification checkpoints of transformers as attribute classifiers, one for each attribute."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassi
 from loopsim.config import ClassifierConfig
 from loopsim.core.device import CPU, Device
 from loopsim.core.errors import ConfigError, DataError
-from loopsim.core.group_labels import VALUES, canonical
+from loopsim.core.group_labels import VALUES, canonical, is_known
 from loopsim.models.classifiers.attribute_classifier import AttributeClassifier
 from loopsim.models.classifiers.classifier_kind import ClassifierKind
 from loopsim.models.clip import Clip
@@ -26,9 +26,12 @@ _BATCH = 250
 @final
 @dataclass(frozen=True)
 class CheckpointClassifier(AttributeClassifier):
-    """One image-classification model of transformers for each attribute, with its image processor."""
+    """One image-classification model of transformers for each attribute, with its image processor;
+    `classes[attribute]` is loopsim's word for each of its labels, "" where it abstains.
+    """
 
     models: Mapping[str, tuple[Any, Any]]
+    classes: Mapping[str, tuple[str, ...]]
     device: Device = CPU
 
     @torch.inference_mode()
@@ -39,7 +42,7 @@ class CheckpointClassifier(AttributeClassifier):
                 part = list(images[start : start + _BATCH].numpy())
                 inputs = processor(images=part, return_tensors="pt").pixel_values.to(self.device.name)
                 for offset, choice in enumerate(model(inputs).logits.argmax(-1).tolist()):
-                    labels[start + offset][attribute] = self.values[attribute][choice]
+                    labels[start + offset][attribute] = self.classes[attribute][choice]
         return labels
 
 
@@ -49,7 +52,7 @@ def load_checkpoints(
     """Return a classifier of image-classification checkpoints (folders or hub ids), by attribute. Raises
     DataError, and ConfigError for labels that mean no group.
     """
-    models, values = {}, {}
+    models, classes = {}, {}
     for attribute, name in checkpoints.items():
         folder = model_folder(name)
         try:
@@ -60,33 +63,51 @@ def load_checkpoints(
             models[attribute] = (device.place(model), processor)
         except LOAD_ERRORS as error:
             raise _unloadable(attribute, name, error) from error
-        values[attribute] = _values(attribute, model.config.id2label, renames)
-    return CheckpointClassifier(models, device, values=values)
+        classes[attribute] = _classes(attribute, model.config.id2label, renames)
+    return CheckpointClassifier(
+        models,
+        classes,
+        device,
+        values={attribute: _values(found) for attribute, found in classes.items()},
+        abstains=frozenset(attribute for attribute, found in classes.items() if "" in found),
+    )
 
 
 def _unloadable(attribute: str, name: str, error: Exception) -> DataError:
     return DataError(f"classifier {name!r} of {attribute} cannot be loaded: {first_line(error)}")
 
 
-def _values(attribute: str, known: Mapping[int, str], renames: Mapping[str, str]) -> tuple[str, ...]:
-    """Return loopsim's word for each of a checkpoint's labels: as `renames` says, or a known synonym's.
+def _values(classes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(value for value in classes if value)
+
+
+def _classes(attribute: str, known: Mapping[int, str], renames: Mapping[str, str]) -> tuple[str, ...]:
+    """Return loopsim's word for each of a checkpoint's labels: as `renames` says, or a known synonym's; of
+    what means that nobody decided ("unknown", "other", …) "".
 
     Raises ConfigError for a label of a known attribute that is no group of it: nobody would ever be counted.
     """
     names = [known[i] for i in range(len(known))]
-    found = tuple(renames.get(name, canonical(attribute, name)) for name in names)
+    words = [renames.get(name, canonical(attribute, name)) for name in names]
+    found = tuple(word if is_known(word) else "" for word in words)
     groups = VALUES.get(attribute)
     lost = [
         name for name, value in zip(names, found, strict=True)
-        if groups is not None and value not in groups and name not in renames
+        if groups is not None and value not in ("", *groups) and name not in renames
     ]  # fmt: skip
     if groups is not None and lost:
         raise ConfigError(
             f"classifier.checkpoints.{attribute}: its label {lost[0]!r} is no {attribute} that loopsim knows "
             f"({', '.join(groups)}); say what each of its labels means: "
-            f'classifier.renames = {{ "{lost[0]}" = "{groups[0]}" }}'
+            f'classifier.renames = {{ "{lost[0]}" = "{groups[0]}" }}, or "" for nobody'
         )
-    if len(set(found)) < len(found):
+    values = _values(found)
+    if not values:
+        raise ConfigError(
+            f"classifier.checkpoints.{attribute}: none of its labels ({', '.join(names)}) means a group; say "
+            "which do in classifier.renames"
+        )
+    if len(set(values)) < len(values):
         raise ConfigError(
             f"classifier.checkpoints.{attribute}: two of its labels ({', '.join(names)}) mean the same; give "
             "each a value of its own in classifier.renames"
@@ -117,7 +138,7 @@ class Checkpoints(ClassifierKind):
                 found = AutoConfig.from_pretrained(model_folder(name), trust_remote_code=False)
             except LOAD_ERRORS as error:
                 raise _unloadable(attribute, name, error) from error
-            values[attribute] = _values(attribute, found.id2label, config.renames)
+            values[attribute] = _values(_classes(attribute, found.id2label, config.renames))
         return values
 
     def open(

@@ -22,6 +22,12 @@ class ClassifierKind(ABC):
     def check(self, config: ClassifierConfig) -> None:  # noqa: B027 - a kind may have nothing to refuse
         """Raise ConfigError if the section lacks what the kind needs."""
 
+    def resolve(self, config: ClassifierConfig) -> ClassifierConfig:
+        """Return the section with what it leaves open decided."""
+        if config.detector is None or config.undetected is not None:
+            return config
+        return config.model_copy(update={"undetected": "nobody"})
+
     def named_models(self, config: ClassifierConfig) -> Mapping[str, str]:
         """Return the models that the section names, by what for: a folder, a hub id, or "shipped"."""
         return {}

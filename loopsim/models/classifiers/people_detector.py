@@ -21,20 +21,27 @@ THRESHOLD, PADDING = 0.5, 1.25
 @final
 @dataclass(frozen=True)
 class PeopleDetector:
-    """A detector of transformers, pinned; `persons` are its classes that mean a person."""
+    """A detector of transformers, pinned; `persons` are its classes that mean a person. `abstains`: a picture
+    in which it finds none shows nobody, and has no label.
+    """
 
     model: Any
     processor: Any
     persons: tuple[int, ...]
     device: Device = CPU
+    abstains: bool = False
 
-    @torch.inference_mode()
     def crop(self, images: Tensor) -> Tensor:
         """Return each picture's largest person with a margin (side × 1.25), scaled to the picture's own size;
         the whole picture if there is none.
 
         Images and result are uint8 [n, h, w, 3].
         """
+        return self.find(images)[0]
+
+    @torch.inference_mode()
+    def find(self, images: Tensor) -> tuple[Tensor, list[bool]]:
+        """Return what `crop` does, and in which pictures there is a person."""
         height, width = images.shape[1:3]
         inputs = {
             name: value.to(self.device.name)
@@ -44,14 +51,18 @@ class PeopleDetector:
         found = self.processor.post_process_object_detection(
             self.model(**inputs), threshold=THRESHOLD, target_sizes=sizes
         )
-        return torch.stack([self._cut(image, one) for image, one in zip(images, found, strict=True)])
+        people = [self._people(one) for one in found]
+        cut = torch.stack([self._cut(image, boxes) for image, boxes in zip(images, people, strict=True)])
+        return cut, [bool(boxes) for boxes in people]
 
-    def _cut(self, image: Tensor, found: dict[str, Tensor]) -> Tensor:
-        boxes = [
+    def _people(self, found: dict[str, Tensor]) -> list[list[float]]:
+        return [
             box
             for box, label in zip(found["boxes"].tolist(), found["labels"].tolist(), strict=True)
             if label in self.persons
         ]
+
+    def _cut(self, image: Tensor, boxes: list[list[float]]) -> Tensor:
         if not boxes:
             return image
         left, top, right, bottom = max(boxes, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
@@ -69,8 +80,10 @@ class PeopleDetector:
         return torch.from_numpy(np.array(picture.resize(picture.size, Image.Resampling.BICUBIC, box=box)))
 
 
-def load_detector(name: str, device: Device = CPU) -> PeopleDetector:
-    """Return the detector of a folder or hub id. Raises DataError if it knows no persons."""
+def load_detector(name: str, device: Device = CPU, *, abstains: bool = False) -> PeopleDetector:
+    """Return the detector of a folder or hub id; `abstains` as in `PeopleDetector`. Raises DataError if it
+    knows no persons.
+    """
     folder = model_folder(name)
     try:
         model = load_whole(
@@ -87,4 +100,4 @@ def load_detector(name: str, device: Device = CPU) -> PeopleDetector:
     if not persons:
         raise DataError(f"detector {name!r} knows no class 'person'")
     device.place(model)
-    return PeopleDetector(model, processor, persons, device)
+    return PeopleDetector(model, processor, persons, device, abstains)

@@ -41,6 +41,17 @@ PROMPTS: dict[str, dict[str, tuple[str, ...]]] = {
         "senior": ("a photo of an old person", "a photo of a senior person"),
     },
 }
+# What stands for pictures without people. None says "no" or "without": CLIP hears what is denied as if it
+# were there (Alhamoud et al., CVPR 2025, arXiv 2501.09425).
+NOBODY = (
+    "a photo of an animal",
+    "a photo of an object",
+    "a photo of food",
+    "a photo of a vehicle",
+    "a photo of a building",
+    "a photo of a landscape",
+    "a photo of an empty room",
+)
 
 
 @final
@@ -48,32 +59,59 @@ PROMPTS: dict[str, dict[str, tuple[str, ...]]] = {
 class ZeroShotClassifier(AttributeClassifier):
     """A frozen CLIP: of an attribute's values the one whose prompts' mean feature is nearest to the
     picture's. `texts[attribute]` is [values, d].
+
+    A picture whose nearest prompt of all is one of `nobody` [m, d], and none of `somebody` [n, d] (every
+    value's), has no label. That is one decision for a picture, not one for each attribute: shares of all
+    attributes are of the same pictures, and whether there is a person is asked of all that people may be.
     """
 
     clip: Clip
     texts: Mapping[str, Tensor]
+    somebody: Tensor
+    nobody: Tensor | None = None
 
     def label(self, images: Tensor) -> list[dict[str, str]]:
         features = self.clip.encode_images(images)
+        shows = self._shows_somebody(features)
         chosen = {
             attribute: (features @ texts.T).argmax(-1).tolist() for attribute, texts in self.texts.items()
         }
         return [
-            {attribute: self.values[attribute][chosen[attribute][i]] for attribute in self.values}
+            {name: self.values[name][chosen[name][i]] if shows[i] else "" for name in self.values}
             for i in range(len(images))
         ]
 
+    def _shows_somebody(self, features: Tensor) -> list[bool]:
+        if self.nobody is None:
+            return [True] * len(features)
+        nearest = [(features @ prompts.T).amax(-1) for prompts in (self.somebody, self.nobody)]
+        found: list[bool] = (nearest[0] >= nearest[1]).tolist()
+        return found
+
 
 def zero_shot(
-    clip: Clip, attributes: Sequence[str], prompts: Mapping[str, Mapping[str, Sequence[str]]]
+    clip: Clip,
+    attributes: Sequence[str],
+    prompts: Mapping[str, Mapping[str, Sequence[str]]],
+    nobody: Sequence[str] = (),
 ) -> ZeroShotClassifier:
-    """Return a zero-shot classifier of these attributes. Raises ConfigError for one that has no prompts."""
-    values, texts = {}, {}
+    """Return a zero-shot classifier of these attributes, which abstains where one of the prompts `nobody` is
+    nearest. Raises ConfigError for an attribute that has no prompts.
+    """
+    values, texts, somebody = {}, {}, []
     for attribute, asked in _prompts(attributes, prompts).items():
         values[attribute] = tuple(asked)
-        means = torch.stack([clip.encode_texts(list(texts_of)).mean(0) for texts_of in asked.values()])
-        texts[attribute] = nn.functional.normalize(means, dim=-1)
-    return ZeroShotClassifier(clip, texts, values=values)
+        features = [clip.encode_texts(list(texts_of)) for texts_of in asked.values()]
+        texts[attribute] = nn.functional.normalize(torch.stack([one.mean(0) for one in features]), dim=-1)
+        somebody += features
+    return ZeroShotClassifier(
+        clip,
+        texts,
+        torch.cat(somebody),
+        clip.encode_texts(list(nobody)) if nobody else None,
+        values=values,
+        abstains=frozenset(values if nobody else ()),
+    )
 
 
 def _prompts(
@@ -97,6 +135,10 @@ class ZeroShot(ClassifierKind):
 
     name = "zero_shot"
 
+    def resolve(self, config: ClassifierConfig) -> ClassifierConfig:
+        nobody = NOBODY if config.nobody is None else config.nobody
+        return super().resolve(config).model_copy(update={"nobody": nobody})
+
     def labels(self, config: ClassifierConfig, weights: Path) -> Mapping[str, tuple[str, ...]]:
         asked = _prompts(config.attributes, config.prompts)
         return {attribute: tuple(texts) for attribute, texts in asked.items()}
@@ -104,7 +146,7 @@ class ZeroShot(ClassifierKind):
     def open(
         self, config: ClassifierConfig, weights: Path, device: Device, frozen_clip: Callable[[], Clip]
     ) -> AttributeClassifier:
-        return zero_shot(frozen_clip(), config.attributes, config.prompts)
+        return zero_shot(frozen_clip(), config.attributes, config.prompts, config.nobody or ())
 
 
 ZERO_SHOT = ZeroShot()

@@ -6,7 +6,6 @@ from typing import Final, final
 
 from loopsim.core.events import Fact
 from loopsim.core.text import printable
-from loopsim.report.answers import answers
 from loopsim.report.headlines import SECTIONS, Pair, headlines
 from loopsim.report.interventions import InterventionReport
 from loopsim.report.page import charts as draw
@@ -29,7 +28,7 @@ class Block:
 def curves(series: Sequence[Series]) -> list[Block]:
     """Return small multiples: the rows that the answers rest on, then the other headlines by section."""
     evidence = dict.fromkeys(
-        (row.metric, row.group) for one in series for answer in answers(one.last) for row in answer.evidence
+        (row.metric, row.group) for one in series for answer in one.answers for row in answer.evidence
     )
     pairs = headlines(dict.fromkeys(pair for one in series for pair in one.points))
     sections = {pair: section for one in series for pair, section in one.sections.items()}

@@ -12,7 +12,6 @@ from typing import Any, Final
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from loopsim.report.answers import answers
 from loopsim.report.page import blocks, texts
 from loopsim.report.page.charts import HUES, Chart
 from loopsim.report.page.contents import RunContents
@@ -46,7 +45,7 @@ def render(runs: Sequence[RunContents], state: str = "") -> str:
         "script": Markup(script),
         "state": state,
         "marks": MARKS,
-        "blocks": [{"label": one.label, "answers": answers(one.last, one.lost)} for one in series],
+        "blocks": [{"label": one.label, "answers": one.answers} for one in series],
         "notes": [
             (run.name if len(runs) > 1 else "", run.tags, run.note) for run in runs if run.note or run.tags
         ],

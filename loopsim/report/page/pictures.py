@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -22,6 +23,7 @@ from loopsim.store.store import Store
 
 SIDE = 112  # pixels: larger pictures are scaled down to it
 PROMPTS, PER_GROUP, ALL = 8, 6, 24
+NOBODY = "nobody was seen"
 
 
 @final
@@ -93,10 +95,11 @@ def _groups(store: Store, config: ResolvedConfig, generation: int, num: int) -> 
         for place, (name, values) in enumerate(known.items())
         if name in ("gender", "skin_tone", "race", "age")
     ][:2]
-    return [
-        group_in_words(" & ".join(f"{name}={values[int(row[place])]}" for place, name, values in columns))
-        for row in items.scores
-    ]
+    found = []
+    for row in items.scores:
+        seen = [f"{name}={v[int(row[place])]}" for place, name, v in columns if math.isfinite(row[place])]
+        found.append(group_in_words(" & ".join(seen)) if seen or not columns else NOBODY)
+    return found
 
 
 def _labels(config: ResolvedConfig) -> Mapping[str, Sequence[str]]:

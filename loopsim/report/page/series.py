@@ -10,7 +10,7 @@ from scipy import stats
 
 from loopsim.config import as_toml
 from loopsim.metrics.estimate import LEVEL
-from loopsim.report.answers import Moved, moved_rows
+from loopsim.report.answers import Answer, Moved, answers, moved_rows, unsaid_rows
 from loopsim.report.headlines import Pair
 from loopsim.report.page.contents import RunContents
 from loopsim.report.seeds import drift_rows
@@ -111,6 +111,14 @@ class Series:
     def last(self) -> list[Moved]:
         """How far each row has moved at the last generation."""
         return self.moved[self.generations[-1]] if self.generations else []
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """The four answers, at the last generation."""
+        unsaid: dict[Pair, str] = {}
+        for run in self.runs if self.generations else ():
+            unsaid |= unsaid_rows(run.summary, self.generations[-1])
+        return answers(self.last, unsaid, self.lost)
 
 
 def _summed(

@@ -20,7 +20,7 @@ def print_audit(console: Screen, model: str, audit: Audit) -> None:
             "audit of [bold]{}[/bold]: {} prompts, {} pictures each; 95 % Wilson intervals",
             model,
             len(answers),
-            answers[0].n,
+            answers[0].num_pictures,
         )
     )
     console.print(_table(audit))
@@ -73,7 +73,11 @@ def _table(audit: Audit) -> Table:
 
 
 def _share(answer: PromptAudit, group: str | None) -> str:
-    """Return a group's share with its interval; without one of that name the majority's, and whose."""
+    """Return a group's share with its interval; without one of that name the majority's, and whose; "nobody"
+    where no picture shows one.
+    """
+    if not answer.shares:
+        return "nobody"
     name = answer.majority if group is None or group not in answer.shares else group
     share, low, high = answer.shares[name]
     return f"{'' if name == group else name + ' '}{share:.0%} [{low:.0%}, {high:.0%}]"

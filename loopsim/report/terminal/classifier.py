@@ -22,12 +22,15 @@ def print_card(console: Screen, card: ClassifierCard) -> None:
             _print_recalls(console, card, attribute)
         else:
             console.print(printable(", ".join(names)), soft_wrap=True)
-        console.print(f"→ {card.standing(attribute)}", soft_wrap=True)
+        if told := card.abstention(attribute):
+            console.print(told)
+        console.print(f"→ {card.standing(attribute)}")
 
 
 def _print_recalls(console: Screen, card: ClassifierCard, attribute: str) -> None:
-    names, counts = card.values[attribute], card.confusion[attribute].counts
-    whole = len(names) <= MOST_COLUMNS
+    names, counts = card.values[attribute], card.confusion[attribute].seen
+    abstains = card.confusion[attribute].abstained is not None
+    whole = len(names) + abstains <= MOST_COLUMNS
     rows = list(enumerate(card.recalls(attribute)))
     if not whole:
         rows.sort(key=lambda row: row[1].right / row[1].n)
@@ -35,6 +38,8 @@ def _print_recalls(console: Screen, card: ClassifierCard, attribute: str) -> Non
     table.add_column("true", no_wrap=True)
     for name in names if whole else ():
         table.add_column(f"seen as\n{printable(name)}", justify="right")
+    if abstains:
+        table.add_column("no\nlabel", justify="right", no_wrap=True)
     table.add_column("right", justify="right", no_wrap=True)
     if not whole:
         table.add_column("n", justify="right", no_wrap=True)
@@ -42,8 +47,9 @@ def _print_recalls(console: Screen, card: ClassifierCard, attribute: str) -> Non
     for true, row in rows[: len(rows) if whole else MOST_ROWS]:
         right = f"{row.right / row.n:.1%} [{row.low:.1%}, {row.high:.1%}]"
         seen = [f"{counts[i][true]:,}" for i in range(len(names))] if whole else []
+        without = [f"{row.unlabelled:,}"] if abstains else []
         more = [] if whole else [f"{row.n:,}", printable(row.taken_for) or "-"]
-        table.add_row(printable(row.group), *seen, right, *more)
+        table.add_row(printable(row.group), *seen, *without, right, *more)
     console.print(table)
     if not whole and len(rows) > MOST_ROWS:
         console.print(f"… and {len(rows) - MOST_ROWS} more, each at least as often right (all: --json)")

@@ -37,7 +37,7 @@ def _print_responses(console: Screen, found: FoundDirections) -> None:
     with_fidelity = found.responses[0].fidelity is not None
     table = _table("along", "ω", *(title for title, _ in shown.values()), *(["as stated"] * with_fidelity))
     for row in found.responses:
-        shares = [_percent(row.answers[name].shares[value]) for name, (_, value) in shown.items()]
+        shares = [_percent(row.answers[name].shares.get(value)) for name, (_, value) in shown.items()]
         kept = [] if row.fidelity is None else [_percent(row.fidelity)]
         table.add_row("random" if row.control else "direction", f"{row.omega:+g}", *shares, *kept)
     console.print(table)
@@ -58,6 +58,8 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _percent(share: Interval) -> str:
+def _percent(share: Interval | None) -> str:
+    if share is None:
+        return "nobody"
     value, low, high = share
     return f"{value:.0%} [{low:.0%}, {high:.0%}]"

@@ -9,7 +9,7 @@ from rich.text import Text
 from loopsim.core.text import printable
 from loopsim.metrics.estimate import OVERALL
 from loopsim.metrics.reversal import REVERSED
-from loopsim.report.answers import TRAINED_ONCE, Answer, Moved, answers, is_social_bias, moved_rows
+from loopsim.report.answers import TRAINED_ONCE, Answer, Moved, answers_of, is_social_bias, moved_rows
 from loopsim.report.headlines import SECTIONS, Pair, headlines
 from loopsim.report.summary import DriftRow, Summary
 from loopsim.report.terminal.interventions import print_interventions
@@ -103,7 +103,7 @@ def _recent(first: int, last: int) -> str:
 def _print_short(console: Screen, summary: Summary, drifts: Mapping[Pair, DriftRow]) -> None:
     """Print the answers, the rows that they rest on and others that tell most, and what interventions did."""
     rows = moved_rows(summary)
-    found = answers(rows, summary.lost_now)
+    found = answers_of(summary)
     print_answers(console, found)
     shown = _most_telling(found, rows)
     values = {(row.metric, row.group, row.generation): row for row in summary.metrics}

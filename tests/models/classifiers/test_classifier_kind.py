@@ -3,15 +3,24 @@
 from pathlib import Path
 
 import pytest
+import torch
 
-from loopsim.config import ClassifierConfig, Config
+from loopsim.config import ClassifierConfig, Config, config_from_tree
 from loopsim.core.device import CPU
 from loopsim.core.errors import ConfigError
 from loopsim.metrics.confusion import Confusion
-from loopsim.models.classifiers import CLASSIFIERS, label_pictures, labels_of, open_classifier, with_confusion
+from loopsim.models.classifiers import (
+    CLASSIFIERS,
+    abstaining,
+    label_pictures,
+    labels_of,
+    open_classifier,
+    with_confusion,
+)
 from loopsim.models.classifiers.people_detector import load_detector
+from loopsim.models.classifiers.zero_shot import NOBODY
 from loopsim.models.clip import Clip, load_clip
-from loopsim.runs.resolve import resolve
+from loopsim.runs.resolve import agrees, checked, resolve
 from tests.helpers import corpora
 from tests.helpers.checkpoints import TinyModels
 
@@ -84,3 +93,75 @@ def test_a_calibrated_classifier_is_the_same_one_with_matrices(
     assert whole == label_pictures(classifier, None, images.split(2))
     detector = load_detector(str(tiny_models["detector"]))
     assert label_pictures(calibrated, detector, [images]) == classifier.label(detector.crop(images))
+
+
+def test_labels_that_mean_nobody_are_abstentions_however_many_there_are(
+    tiny_models: TinyModels, weights: Path
+) -> None:
+    folder = str(tiny_models["unsure"])  # Male, Unknown, Female, other
+    config = ClassifierConfig(kind="checkpoint", checkpoints={"gender": folder})
+    found = open_classifier(config, weights, CPU, no_clip)
+    assert found.values == labels_of(config, weights) == {"gender": ("man", "woman")}
+    assert found.abstains == {"gender"}
+    model, processor = found.models["gender"]
+    images = corpora.pictures(12)
+    logits = model(processor(images=list(images.numpy()), return_tensors="pt").pixel_values).logits
+    words = ["man", "", "woman", ""]
+    assert found.label(images) == [{"gender": words[i]} for i in logits.argmax(-1).tolist()]
+    for bias in range(4):  # each of its labels in turn
+        model.classifier.bias.data = 100.0 * (torch.arange(4) == bias)
+        assert found.label(images[:1]) == [{"gender": words[bias]}]
+
+
+def test_a_label_may_be_renamed_to_nobody_and_one_group_must_be_left(
+    tiny_models: TinyModels, weights: Path
+) -> None:
+    plain = ClassifierConfig(kind="checkpoint", checkpoints={"mood": str(tiny_models["gender"])})
+    renamed = plain.model_copy(update={"renames": {"Male": ""}})
+    assert labels_of(renamed, weights) == {"mood": ("Female",)}
+    nobody = plain.model_copy(update={"renames": {"Male": "", "Female": "none"}})
+    with pytest.raises(ConfigError, match="none of its labels"):
+        labels_of(nobody, weights)
+    other = ClassifierConfig(kind="checkpoint", checkpoints={"race": str(tiny_models["gender"])})
+    with pytest.raises(ConfigError, match='"Male" = "black" }, or "" for nobody'):
+        labels_of(other, weights)
+
+
+def test_where_a_detector_finds_no_person_there_is_no_label(tiny_models: TinyModels, weights: Path) -> None:
+    config = ClassifierConfig(kind="checkpoint", checkpoints={"gender": str(tiny_models["gender"])})
+    classifier, images = open_classifier(config, weights, CPU, no_clip), corpora.pictures(6)
+    whole, strict = (load_detector(str(tiny_models["detector"]), abstains=on) for on in (False, True))
+    strict.model.class_labels_classifier.layers[-1].bias.data[0] = 0.4  # some pictures reach the threshold
+    found = strict.find(images)[1]
+    certain = classifier.label(strict.crop(images))
+    assert label_pictures(classifier, strict, [images[:2], images[2:]]) == [
+        one if there else {"gender": ""} for one, there in zip(certain, found, strict=True)
+    ]
+    assert label_pictures(classifier, whole, [images]) == classifier.label(whole.crop(images))
+    assert (abstaining(classifier, strict), abstaining(classifier, whole)) == ({"gender"}, frozenset())
+
+
+def test_what_a_section_leaves_open_is_decided_when_a_run_is_made(tiny: Config, tmp_path: Path) -> None:
+    tiny = checked(tiny)
+    made = resolve(tiny, tmp_path)
+    assert (made.classifier.nobody, made.classifier.undetected) == (NOBODY, None)
+    assert agrees(tiny, made)
+    before = made.model_copy(update={"classifier": tiny.classifier})  # as a run of before says it
+    assert agrees(tiny, before)
+    never = tiny.model_copy(update={"classifier": tiny.classifier.model_copy(update={"nobody": ()})})
+    assert resolve(never, tmp_path).classifier.nobody == ()
+    assert not agrees(never, made)
+    detecting = ClassifierConfig(kind="checkpoint", detector="somewhere")
+    assert CLASSIFIERS.get("checkpoint").resolve(detecting).undetected == "nobody"
+    asked = detecting.model_copy(update={"undetected": "whole"})
+    assert CLASSIFIERS.get("checkpoint").resolve(asked) == asked
+
+
+def test_a_classifier_that_never_abstains_says_nothing_of_it_in_a_runs_config() -> None:
+    """So that runs keep the digests that they had before there was a choice."""
+    shipped = ClassifierConfig()
+    assert CLASSIFIERS.get("shipped").resolve(shipped).model_dump(mode="json").keys() == {
+        "kind", "prompts", "attributes", "checkpoints", "renames", "calibration", "detector",
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match=r"classifier: undetected says .* name one"):
+        config_from_tree({"classifier": {"undetected": "whole"}}, "own.toml")

@@ -7,6 +7,7 @@ from loopsim.report.headlines import is_headline
 from loopsim.report.page.charts import VERDICTS
 from loopsim.report.summary import DriftRow, Summary
 from loopsim.report.terminal.drift import COLOURS, print_report, sparkline
+from loopsim.store.rows import MetricRow
 from tests.helpers.estimates import estimate
 from tests.helpers.terminal import printed
 
@@ -48,7 +49,7 @@ def test_a_report_opens_with_answers_and_shows_few_rows() -> None:
 def test_a_report_is_readable_where_the_output_has_ascii_only() -> None:
     found = summary(drifted("overall", "rose", None))
     text = printed(lambda console: print_report(console, found, everything=False), "ascii")
-    assert "delta is generation 2" in text
+    assert "delta: the mean of 1 and 2" in text
     assert "recall@1 .200 -> .400 (delta +.200" in flat(text)
     everything = printed(lambda console: print_report(console, found, everything=True), "ascii")
     assert "-> Of 1 rows 1 rose" in everything
@@ -118,3 +119,48 @@ def test_a_bias_that_turned_is_named_and_counted() -> None:
 
 def test_terminal_and_page_have_a_colour_for_the_same_verdicts() -> None:
     assert set(COLOURS) == set(VERDICTS)
+
+
+def shares(kind: str, women: float | None, attribute: str = "gender") -> list[MetricRow]:
+    """What two generations show of who is in the data."""
+    groups = [f"{attribute}=woman", f"{attribute}=man", f"{attribute} gap"]
+    more = {"section": "data", "reason": "the classifier cannot tell these groups apart (worst row 0.41)"}
+    return [
+        estimate(g, f"dataset_share{kind}", women, group, **(more if women is None else {"section": "data"}))
+        for g in range(2)
+        for group in groups
+    ]
+
+
+@pytest.mark.parametrize("attribute", ["gender", "race"])
+def test_who_is_in_the_data_is_never_left_out(attribute: str) -> None:
+    """With no calibration, with a classifier that cannot be corrected, and with one that can."""
+    raw = shares("", 0.4, attribute)
+    moved = [
+        DriftRow(1, row.metric, row.group, -0.1, -0.2, -0.01, 0.1, None, "no evidence")
+        for row in raw
+        if row.generation
+    ]
+    for corrected in ([], shares("_corrected", None, attribute), shares("_corrected", 0.3, attribute)):
+        found = Summary("run", [0, 1], [*raw, *corrected], moved, None)
+        short, everything = (
+            printed(lambda c, found=found, all_=all_: print_report(c, found, everything=all_))
+            for all_ in (False, True)
+        )
+        assert "Not measured yet: no share" not in flat(short)
+        assert f"{attribute}=woman" in short
+        assert "Who is in the data" in everything
+        lines = [line.split()[0] for line in everything.splitlines() if line.strip()]
+        assert "dataset_share" in lines
+        assert ("dataset_share_corrected" in lines) == bool(corrected)  # beside the raw ones
+        if corrected and corrected[0].value is None:
+            said = f"It cannot be said of {attribute}: the classifier cannot tell these groups apart"
+            assert said in flat(short)
+
+
+def test_of_an_attribute_without_a_headline_of_its_own_every_share_is_one() -> None:
+    assert is_headline("sample_share", "race=black")
+    assert not is_headline("sample_share", "gender=man")  # women's says the same
+    assert not is_headline("sample_share", "skin_type=dark")
+    assert not is_headline("sample_share", "gender & race=man & black")
+    assert is_headline("sample_unlabelled", "overall")
