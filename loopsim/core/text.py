@@ -5,9 +5,9 @@ import codecs
 # What stands for our own signs where an output's encoding (ASCII, Latin-1) lacks them. The blocks of a small
 # graph keep their width.
 WORDS = {
-    "α": "alpha", "γ": "gamma", "Δ": "delta", "↗": "/", "↘": "\\", "ε": "epsilon", "±": "+-", "×": "x", "−": "-", "–": "-",
+    "α": "alpha", "γ": "gamma", "Δ": "delta", "ε": "epsilon", "±": "+-", "×": "x", "−": "-", "–": "-",
     "—": "-", "→": "->", "≤": "<=", "≥": ">=", "…": "...", "·": ".", "•": "*", "’": "'", "“": '"',
-    "”": '"', "§": "section ", "\ufffd": "?",
+    "”": '"', "§": "section ", "\ufffd": "?", "↗": "/", "↘": "\\",
 } | dict(zip("▁▂▃▄▅▆▇█", "_,-:=+*#", strict=True))  # fmt: skip
 IN_WORDS = "loopsim.in_words"  # the name under which streams and `encode` know the handler below
 

@@ -17,7 +17,7 @@ COLUMNS: Final[Mapping[str, type]] = {
     "run": str, "generation": int, "section": str, "metric": str, "group": str,
     "value": float, "low": float, "high": float, "n": int, "is_bias": bool,
     "delta": float, "delta_low": float, "delta_high": float, "p_value": float, "adjusted_p": float,
-    "verdict": str, "reason": str,
+    "verdict": str, "slope": float, "trend": str, "reason": str,
 }  # fmt: skip
 
 

@@ -27,8 +27,8 @@ COLOURS = {
     "fell": "cyan",
     "no evidence": "dim",
     "unknown": "dim",
-    "lost": "bold red",
 }
+LOST = "bold red"
 TRENDS = {"rising": "↗", "falling": "↘"}
 SAYS = {
     "worse": "bold red",
@@ -220,7 +220,7 @@ def _table(
             cells[0],
             cells[1],
             cells[2],
-            Text(cells[3], COLOURS.get(cells[3], "")),
+            Text(cells[3], LOST if cells[3] == "lost" else COLOURS.get(cells[3], "")),
         )
     return table
 
