@@ -71,7 +71,7 @@ NUM_MEANT = 3  # characters whom a pronoun can mean
 MARGIN = 2  # steps that another gender must cost more
 _LOOK_BACK = 20  # characters that a pronoun is compared with
 MOST_CHARACTERS = 8  # without a title: in a text of more of them only titles count
-_TOKEN = regex.compile(r"[\p{L}\p{M}]+(?:['’-][\p{L}\p{M}]+)*|[^\w\s]|\n")
+_TOKEN = regex.compile(r"\p{L}[\p{L}\p{M}]*(?:['’-][\p{L}\p{M}]+)*|[^\w\s]|\n")
 _ENDS = frozenset('.!?…:;\n"“”‘«»')
 
 
