@@ -1,6 +1,6 @@
 """Gendered words, and what they say of a caption (docs/metrics.md)."""
 
-import re
+from loopsim.core.ptb_tokens import words_of
 
 MASCULINE = frozenset(
     "man men male father gentleman gentlemen boy boys uncle husband actor prince waiter son he his him "
@@ -17,7 +17,9 @@ FEMININE = frozenset(
 def caption_gender(
     caption: str, masculine: frozenset[str] = MASCULINE, feminine: frozenset[str] = FEMININE
 ) -> str:
-    """Return "man", "woman", "both" or "neutral": which list's words the caption has."""
-    words = set(re.findall(r"[a-z]+", caption.lower()))
+    """Return "man", "woman", "both" or "neutral": which list's words the caption has, possessives among them
+    ("woman's", "his/her"), words with hyphens not ("a queen-size bed").
+    """
+    words = set(words_of(caption))
     man, woman = bool(words & masculine), bool(words & feminine)
     return "both" if man and woman else "man" if man else "woman" if woman else "neutral"

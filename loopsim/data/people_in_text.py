@@ -18,14 +18,16 @@ is told only if every other choice costs two steps more. "They" says nothing: it
 whose gender is that of its gendered words, if they agree.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import final
 
+import regex
+
 from loopsim.core.gendered_words import FEMININE, MASCULINE, caption_gender
+from loopsim.core.ptb_tokens import words_of
 from loopsim.data.first_names import name_key
 
 MAN, WOMAN, NONBINARY = GENDERS = ("man", "woman", "nonbinary")
@@ -69,7 +71,7 @@ NUM_MEANT = 3  # characters whom a pronoun can mean
 MARGIN = 2  # steps that another gender must cost more
 _LOOK_BACK = 20  # characters that a pronoun is compared with
 MOST_CHARACTERS = 8  # without a title: in a text of more of them only titles count
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[^\w\s]|\n")
+_TOKEN = regex.compile(r"\p{L}[\p{L}\p{M}]*(?:['’-][\p{L}\p{M}]+)*|[^\w\s]|\n")
 _ENDS = frozenset('.!?…:;\n"“”‘«»')
 
 
@@ -123,7 +125,7 @@ def unnamed_gender(text: str) -> str | None:
     there are none, or they disagree.
     """
     said = caption_gender(text)
-    words = re.findall(r"[^\W\d_]+", text.lower())
+    words = words_of(text)
     if "mx" in words or any(PRONOUNS.get(word) == NONBINARY for word in words):
         return NONBINARY if said == "neutral" else None
     return said if said in (MAN, WOMAN) else None

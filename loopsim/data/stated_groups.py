@@ -1,7 +1,8 @@
 """What a prompt says about the person in it: words for a gender or a skin tone, by attribute."""
 
-import re
 from collections.abc import Mapping, Sequence
+
+import regex
 
 from loopsim.core.gendered_words import caption_gender
 from loopsim.data.openmoji import SKIN_TONES
@@ -43,8 +44,9 @@ def stated_value(prompt: str, attribute: str, words: Mapping[str, Words] | None 
     if not owner:
         return None
     longest_first = sorted(owner, key=lambda phrase: (-len(phrase), phrase))
-    pattern = rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b"
-    found = {owner[match] for match in re.findall(pattern, prompt.lower().replace("-", " "))}
+    # Not with `re`: to it a word of Devanagari may end before its last vowel sign.
+    pattern = rf"\b(?:{'|'.join(map(regex.escape, longest_first))})\b"
+    found = {owner[match] for match in regex.findall(pattern, prompt.lower().replace("-", " "))}
     return None if not found else SEVERAL if len(found) > 1 else found.pop()
 
 

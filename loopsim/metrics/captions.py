@@ -1,13 +1,11 @@
 """What captions say: of people's gender, and how well they fit references and pictures (docs/metrics.md).
 
-BLEU-4, ROUGE-L, CIDEr-D, METEOR and SPICE are pycocoevalcap's, the COCO evaluation server's own code;
-captions are lower-cased and cut at everything that is not a letter, a digit or an apostrophe (not by the Java
-tokenizer of the server: compare within loopsim). METEOR and SPICE need `java`. They reward saying what
+BLEU-4, ROUGE-L, CIDEr-D and SPICE are pycocoevalcap's, the COCO evaluation server's own code, and so are the
+captions' tokens, without java (`loopsim.core.ptb_tokens`). Only SPICE needs `java`. They reward saying what
 annotators said: a captioner that repeats the annotators' stereotypes is rewarded for it.
 """
 
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -18,7 +16,8 @@ import numpy as np
 
 from loopsim.core.child import Child, ChildFailed
 from loopsim.core.gendered_words import caption_gender
-from loopsim.metrics.estimate import Statistic
+from loopsim.core.ptb_tokens import tokens_of
+from loopsim.metrics.estimate import Statistic, of_sums
 
 
 def gender_scores(captions: Sequence[str], genders: Sequence[str]) -> dict[str, np.ndarray]:
@@ -48,14 +47,16 @@ def clip_score(image_features: np.ndarray, text_features: np.ndarray) -> np.ndar
     return scores.astype(np.float32)
 
 
-def _pairs(
+def tokenized(
     candidates: Sequence[str], references: Sequence[Sequence[str]]
 ) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
-    def clean(text: str) -> str:
-        return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
+    """Return references and captions as pycocoevalcap takes them: by number, with blanks between tokens."""
 
-    return {i: [clean(text) for text in texts] for i, texts in enumerate(references)}, {
-        i: [clean(text)] for i, text in enumerate(candidates)
+    def joined(text: str) -> str:
+        return " ".join(tokens_of(text))
+
+    return {i: [joined(text) for text in texts] for i, texts in enumerate(references)}, {
+        i: [joined(text)] for i, text in enumerate(candidates)
     }
 
 
@@ -68,7 +69,7 @@ def bleu4(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Sta
     """
     from pycocoevalcap.bleu.bleu_scorer import BleuScorer
 
-    truth, written = _pairs(candidates, references)
+    truth, written = tokenized(candidates, references)
     rows = []
     for i in truth:
         scorer = BleuScorer(n=4)
@@ -76,60 +77,39 @@ def bleu4(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> Sta
         counted = scorer.ctest[0]
         closest = min((abs(length - counted["testlen"]), length) for length in counted["reflen"])[1]
         rows.append([counted["testlen"], closest, *counted["guess"], *counted["correct"]])
-    counts = np.array(rows, np.float64).reshape(-1, 10)
 
-    def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        totals = weights[:, mask].astype(np.float64) @ counts[mask]
+    def score(totals: np.ndarray) -> np.ndarray:
         length, closest, guess, correct = totals[:, 0], totals[:, 1], totals[:, 2:6], totals[:, 6:]
         precision = np.exp(np.log((correct + 1e-15) / (guess + 1e-9)).mean(1))
         ratio = (length + 1e-15) / (closest + 1e-9)
         found: np.ndarray = precision * np.where(ratio < 1, np.exp(1 - 1 / np.maximum(ratio, 1e-9)), 1)
         return found
 
-    return statistic
+    return of_sums(np.array(rows, np.float64).reshape(-1, 10), score)
 
 
 def rouge_l(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
-    """Return each caption's ROUGE-L F score (β = 1.2) against its references, float32 [n];
-    pycocoevalcap's.
+    """Return each caption's ROUGE-L F score (β = 1.2) against its references, float32 [n]; pycocoevalcap's.
+
+    A caption without a token has 0: there it would have 1 if a reference has none, either.
     """
     from pycocoevalcap.rouge.rouge import Rouge
 
-    return np.asarray(Rouge().compute_score(*_pairs(candidates, references))[1], np.float32)
+    truth, written = tokenized(candidates, references)
+    scores = np.asarray(Rouge().compute_score(truth, written)[1], np.float32)
+    return np.where([text != "" for (text,) in written.values()], scores, 0).astype(np.float32)
 
 
 def cider_d(candidates: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
     """Return each caption's CIDEr-D (σ = 6, scaled by 10) with document frequencies of these references,
-    float32 [n]; pycocoevalcap's.
+    float32 [n]; pycocoevalcap's. 0 where no reference has a token.
     """
     from pycocoevalcap.cider.cider import Cider
 
-    return np.asarray(Cider().compute_score(*_pairs(candidates, references))[1], np.float32)
-
-
-def meteor(
-    candidates: Sequence[str],
-    references: Sequence[Sequence[str]],
-    check: Callable[[], None] = lambda: None,
-    patience: float = 300,
-) -> np.ndarray:
-    """Return each caption's METEOR 1.5, float32 [n]: pycocoevalcap's program, asked as it asks.
-
-    `check` is called while it computes, and may raise. Raises ChildFailed where there is no `java`, or it
-    dies or gives no answer for `patience` seconds. (Not by pycocoevalcap's own class: where java dies, that
-    waits for ever.)
-    """
-    from pycocoevalcap.meteor import meteor as library
-
-    command = ["java", "-jar", "-Xmx2G", library.METEOR_JAR, "-", "-", "-stdio", "-l", "en", "-norm"]
-    truth, written = _pairs(candidates, references)
-    with Child(command, Path(library.__file__).parent, patience, check) as program:
-        counts = [
-            program.ask(" ||| ".join(["SCORE", *truth[i], written[i][0]]))[0] for i in range(len(written))
-        ]
-        # One score a caption, then the corpus's.
-        scores = program.ask(" ||| ".join(["EVAL", *counts]), len(counts) + 1)[:-1]
-    return _numbers(scores)
+    truth, written = tokenized(candidates, references)
+    if not any(text for texts in truth.values() for text in texts):
+        return np.zeros(len(candidates), np.float32)
+    return np.asarray(Cider().compute_score(truth, written)[1], np.float32)
 
 
 def spice(
@@ -141,11 +121,12 @@ def spice(
     """Return each caption's SPICE F score, float32 [n]: pycocoevalcap's program, which fetches its parser
     when first used.
 
-    `check` and the errors are `meteor`'s; `patience` is for the whole.
+    `check` is called while it computes, and may raise. Raises ChildFailed where there is no `java`, or it
+    dies, or is not done after `patience` seconds.
     """
     from pycocoevalcap.spice import spice as library
 
-    truth, written = _pairs(candidates, references)
+    truth, written = tokenized(candidates, references)
     asked = [{"image_id": i, "test": written[i][0], "refs": truth[i]} for i in range(len(written))]
     if shutil.which("java") is None:
         raise ChildFailed("needs java on the PATH")
@@ -166,10 +147,3 @@ def spice(
             for one in json.loads((place / "out").read_text(encoding="utf-8"))
         }
     return np.asarray([found[i] for i in range(len(written))], np.float32)
-
-
-def _numbers(words: Sequence[str]) -> np.ndarray:
-    try:
-        return np.asarray([float(word) for word in words], np.float32)
-    except ValueError as error:
-        raise ChildFailed(f"java gave no score, but {words[0][:100]!r}") from error

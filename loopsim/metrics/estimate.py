@@ -266,3 +266,15 @@ def ratio_of_sums(sums: np.ndarray, counts: np.ndarray) -> Statistic:
         return quotient(w @ sums[mask].astype(np.float32), w @ counts[mask].astype(np.float32))
 
     return statistic
+
+
+def of_sums(counts: np.ndarray, score: Callable[[np.ndarray], np.ndarray]) -> Statistic:
+    """Return the statistic "score of the sums of the items' counts [n, k]", for scores of a corpus that are
+    no mean over items; a resample without any item of a group gives NaN.
+    """
+
+    def statistic(weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        drawn = weights[:, mask].astype(np.float64)
+        return np.where(drawn.sum(1) > 0, score(drawn @ counts[mask]), np.nan)
+
+    return statistic

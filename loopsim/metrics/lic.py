@@ -11,24 +11,21 @@ classes. LIC cannot tell which words betray it.
 Here are the words and the arithmetic; the classifiers are in `loopsim.models.text_classifier`.
 """
 
-import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from loopsim.core.gendered_words import FEMININE, MASCULINE
+from loopsim.core.ptb_tokens import words_of
 from loopsim.metrics.estimate import quotient, resampling_weights
 
 MASK, UNKNOWN = "[mask]", "[unk]"
 
 
-def words_of(caption: str) -> list[str]:
-    """Return a caption's words, lower-cased."""
-    return re.findall(r"[a-z0-9']+", caption.lower())
-
-
 def mask_words(caption: str, words: Collection[str] = MASCULINE | FEMININE) -> str:
-    """Return a caption with every one of `words` replaced by the mask token."""
+    """Return a caption in small letters, without punctuation, with every one of `words` replaced by the mask
+    token, in possessives, too ("[mask] 's").
+    """
     return " ".join(MASK if word in words else word for word in words_of(caption))
 
 

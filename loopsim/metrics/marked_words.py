@@ -10,19 +10,19 @@ Benjamini and Hochberg's, as for every verdict of loopsim (docs/metrics.md). Wor
 independent, which they are not: a word that one text repeats is marked sooner than one of many texts.
 """
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
+import regex
 from scipy import stats
 
 PRIOR_SHARE = 0.1  # of the background's counts: what the prior weighs
 FEWEST = 5  # times that a word stands in both groups' texts together, or it is not tested
 SIGNIFICANT = 1.959964
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_WORD = regex.compile(r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*")
 
 
 @final
@@ -40,11 +40,11 @@ class MarkedWord:
     corrected_z: float
 
 
-def words_of(text: str) -> Counter[str]:
+def small_words(text: str) -> Counter[str]:
     """Return how often each word stands in a text in small letters: names, which mark nobody but whom they
-    name, do not. Clitics stay ("don't").
+    name, do not. Clitics stay ("don't"); in scripts without capitals all words count.
     """
-    return Counter(word.replace("’", "'") for word in _WORD.findall(text) if word.islower())
+    return Counter(word.replace("’", "'") for word in _WORD.findall(text) if word == word.lower())
 
 
 def log_odds(

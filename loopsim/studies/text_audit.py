@@ -25,7 +25,7 @@ from loopsim.metrics.harms import (
     population_share,
     subordination,
 )
-from loopsim.metrics.marked_words import marked_words, words_of
+from loopsim.metrics.marked_words import marked_words, small_words
 from loopsim.metrics.names import count_races
 from loopsim.report.text_audit import Omission, RolePeople, Subordination, TextAudit
 
@@ -125,7 +125,7 @@ class TextTally:
             self._genders[role][person.gender] += 1
             if person.name is not None:
                 self._names[role, person.gender][person.name] += 1
-        words = words_of(story.text)
+        words = small_words(story.text)
         for word in words.keys() & GENDERED:  # these say nothing but the gender itself
             del words[word]
         _count(self._all_words, words, 1)

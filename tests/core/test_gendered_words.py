@@ -14,6 +14,14 @@ from loopsim.core.gendered_words import caption_gender
         ("a mango on a human chair", "neutral"),
         ("the cook", "neutral"),
         ("policewoman.", "woman"),
+        ("a woman's bag", "woman"),
+        ("the men’s room", "man"),
+        ("someone on his/her phone", "both"),
+        ("he's here", "man"),
+        ("Blick aus großer Höhe", "neutral"),  # no "he"
+        ("ein Ehemannfoto im Hémisphère", "neutral"),
+        ("Café der Männer", "neutral"),
+        ("a queen-size bed on a man-made island", "neutral"),
     ],
 )
 def test_a_captions_gender(caption: str, gender: str) -> None:

@@ -57,6 +57,7 @@ def who(text: str) -> dict[str | None, str | None]:
         ("On Monday Maria went to work, and she was late.", {"MARIA": "woman"}),
         ("“Will you?” asked José. “He is here.”", {"JOSE": "man"}),
         ("Maria’s shop was hers.", {"MARIA": "woman"}),
+        ("Jose\u0301 Jordan smiled at himself.", {"JOSE": "man"}),  # the accent is a character of its own
         # Nobody is named.
         ("a man riding a horse", {None: "man"}),
         ("a man and a woman", {None: None}),

@@ -39,3 +39,10 @@ def test_words_of_ones_own_add_an_attribute_or_replace_a_known_ones() -> None:
     assert stated_value("a bold cook", "age", words) is None
     assert stated_value("a man", "gender", words) is None
     assert stated_value("an ex", "gender", words) == "x"
+
+
+def test_words_of_ones_own_may_be_in_any_script() -> None:
+    words = {"age": {"old": ("बूढ़ी", "пожилой"), "young": ("jeune",)}}
+    assert stated_value("एक बूढ़ी महिला", "age", words) == "old"
+    assert stated_value("пожилой человек", "age", words) == "old"
+    assert stated_value("une jeune\u0301 femme", "age", words) is None

@@ -70,6 +70,19 @@ def test_subordination_is_of_the_people_in_the_pictures_by_the_role_in_the_capti
     assert found["caption_role.dominant"].estimates["gender gap"].is_bias
 
 
+def test_roles_are_whole_words_in_any_script() -> None:
+    captions = [
+        "the pilot's dog",
+        "two judges",
+        "a co-pilot",
+        "a bossä",
+        "a judge/doctor",
+        "Krankenpflegerin",
+    ]
+    found = measured(captions, captions, {"gender": ["woman"] * 6})["caption_role.dominant"]
+    assert found.items.tolist() == [1, 1, 0, 0, 1, 0]
+
+
 def test_omission_is_against_the_share_in_the_pictures(found: dict[str, Measured]) -> None:
     woman = found["caption_omission"].estimates["gender=woman"]
     assert woman.value == pytest.approx((40 / 80) / (50 / 98))

@@ -6,6 +6,14 @@ import pytest
 from loopsim.metrics import lic
 
 
+def test_possessives_are_masked_and_letters_of_any_script_stay() -> None:
+    assert lic.mask_words("The woman's bag, the men’s room") == "the [mask] 's bag the [mask] 's room"
+    assert lic.mask_words("on his/her phone") == "on [mask] [mask] phone"
+    assert lic.mask_words("Höhe und мужчина, t-shirt") == "höhe und мужчина t-shirt"
+    assert set(lic.words_of("1 1/2 of it")) == set(lic.mask_words("1 1/2 of it").split())
+    assert lic.mask_words("...") == ""
+
+
 def test_lic_masks_balances_and_counts_confidence() -> None:
     assert lic.mask_words("A woman and her dog") == "a [mask] and [mask] dog"
     assert lic.within_vocabulary("a [mask] with a zebra", {"a", "with"}) == "a [mask] with a [unk]"

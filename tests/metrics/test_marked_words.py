@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from loopsim.metrics.marked_words import PRIOR_SHARE, corrected, marked_words, words_of
+from loopsim.metrics.marked_words import PRIOR_SHARE, corrected, marked_words, small_words
 
 VOCABULARY = ("calm", "gentle", "proud", "kind", "busy", "brave", "tall")
 
@@ -91,7 +91,7 @@ def test_the_z_is_that_of_the_posterior() -> None:
     assert row.log_odds / row.z == pytest.approx(delta.std(), rel=0.06)
 
 
-def test_the_correction_counts_the_words_of_all_groups() -> None:
+def test_the_correction_counts_the_small_words_all_groups() -> None:
     rng = np.random.default_rng(0)
     z = rng.normal(0, 2, 50)
     slow_p = slow_benjamini_hochberg((2 * stats.norm.sf(np.abs(z))).tolist())
@@ -117,8 +117,14 @@ def test_few_false_marks_where_nothing_differs() -> None:
 
 
 def test_words_are_those_in_small_letters() -> None:
-    assert words_of("Maria smiled; she didn’t see MARIA. Élan, naïve élan 12") == Counter(
+    assert small_words("Maria smiled; she didn’t see MARIA. Élan, naïve élan 12") == Counter(
         smiled=1, she=1, **{"didn't": 1}, see=1, naïve=1, élan=1
+    )
+
+
+def test_words_of_scripts_without_capitals_count_whole() -> None:
+    assert small_words("महिला खड़ी है, امرأة 男人 e\u0301lan") == Counter(
+        ["महिला", "खड़ी", "है", "امرأة", "男人", "e\u0301lan"]
     )
 
 

@@ -4,7 +4,6 @@ groups (Shieh et al. 2024, arXiv 2404.07475).
 The pictures are the held-out ones, the same in every generation, so that every number has a drift.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress
@@ -12,13 +11,14 @@ from itertools import compress
 import numpy as np
 
 from loopsim.core.gendered_words import FEMININE, MASCULINE, caption_gender
+from loopsim.core.ptb_tokens import words_of
 from loopsim.evaluation.evaluation import Evaluation
 from loopsim.evaluation.held_out import EvaluationSet
 from loopsim.evaluation.measure import Measure, Measured, means, unmeasured
 from loopsim.evaluation.measures.generator import DOMINANT, SUBORDINATE
 from loopsim.metrics import harms
 from loopsim.metrics.estimate import Disaggregated, Estimate, estimate, not_available, quotient
-from loopsim.metrics.marked_words import PRIOR_SHARE, MarkedWord, log_odds, marked_words, words_of
+from loopsim.metrics.marked_words import PRIOR_SHARE, MarkedWord, log_odds, marked_words, small_words
 
 # Words for who takes and who gives orders: the corpus's professions, and what photographs' captions have.
 LESSER = frozenset((*SUBORDINATE, "assistant", "secretary", "servant", "cleaner"))
@@ -53,8 +53,7 @@ def _or_reason(metric: str, estimates: Disaggregated, reason: str, n: int) -> Me
 def _names_one_of(captions: Sequence[str], roles: frozenset[str]) -> np.ndarray:
     """Return bool [n]: which captions name one of these roles, or several of it."""
     named = [
-        any(word in roles or word.removesuffix("s") in roles for word in re.findall(r"[a-z]+", text.lower()))
-        for text in captions
+        any(word in roles or word.removesuffix("s") in roles for word in words_of(text)) for text in captions
     ]
     return np.array(named, bool)
 
@@ -127,7 +126,7 @@ def _marked(on: EvaluationSet, captions: Sequence[str]) -> tuple[Disaggregated, 
 
 def _words(text: str) -> Counter[str]:
     """Return a caption's words but those that say a gender themselves."""
-    found = words_of(text)
+    found = small_words(text)
     for word in [word for word in found if word in MASCULINE | FEMININE or len(word) > MAX_LENGTH]:
         del found[word]
     return found

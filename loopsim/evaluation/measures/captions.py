@@ -1,6 +1,6 @@
 """What captioner_g says of held-out pictures."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from loopsim.evaluation.measure import Measure, Measured, means, unmeasured
 from loopsim.metrics import amplification
 from loopsim.metrics import captions as metrics
 from loopsim.metrics.estimate import OVERALL, Disaggregated, by_group, evaluated
+from loopsim.metrics.meteor import corpus_meteor, meteor_counts, meteor_of
 
 
 def gender_error(e: Evaluation) -> Iterator[Measured]:
@@ -47,8 +48,15 @@ CAPTION_QUALITY = Measure("caption_quality", "captions", asks_model=True, body=c
 
 
 def meteor(e: Evaluation) -> Iterator[Measured]:
-    """METEOR, where there is java."""
-    yield _with_java("meteor", metrics.meteor, e)
+    """METEOR of the captions as a corpus, where there is java."""
+    on, references = e.retrieval, [record.captions for record in e.retrieval.records]
+    try:
+        counts = meteor_counts(e.written, references, e.context.interrupt.check)
+    except ChildFailed as error:
+        yield unmeasured("meteor", len(e.written), str(error))
+        return
+    found = by_group(corpus_meteor(counts), on.groups, on.values, len(on.records), on.weights)
+    yield Measured("meteor", found, meteor_of(counts).astype(np.float32))
 
 
 METEOR = Measure("meteor", "captions", asks_model=True, body=meteor, on_demand=True)
@@ -56,19 +64,16 @@ METEOR = Measure("meteor", "captions", asks_model=True, body=meteor, on_demand=T
 
 def spice(e: Evaluation) -> Iterator[Measured]:
     """SPICE, where there is java."""
-    yield _with_java("spice", metrics.spice, e)
+    references = [record.captions for record in e.retrieval.records]
+    try:
+        scores = metrics.spice(e.written, references, e.context.interrupt.check)
+    except ChildFailed as error:
+        yield unmeasured("spice", len(e.written), str(error))
+        return
+    yield means("spice", scores, e.retrieval)
 
 
 SPICE = Measure("spice", "captions", asks_model=True, body=spice, on_demand=True)
-
-
-def _with_java(metric: str, score: Callable[..., np.ndarray], e: Evaluation) -> Measured:
-    references = [record.captions for record in e.retrieval.records]
-    try:
-        scores = score(e.written, references, e.context.interrupt.check)
-    except ChildFailed as error:
-        return unmeasured(metric, len(e.written), str(error))
-    return means(metric, scores, e.retrieval)
 
 
 def bias_amplification(e: Evaluation) -> Iterator[Measured]:

@@ -7,12 +7,13 @@ from functools import partial
 
 import numpy as np
 
+from loopsim.core.ptb_tokens import words_of
 from loopsim.core.rng import seed_for
 from loopsim.data.openmoji import GENDERS
 from loopsim.evaluation.evaluation import Evaluation
 from loopsim.evaluation.measure import Measure, Measured, unmeasured
 from loopsim.metrics.estimate import OVERALL, Disaggregated, estimate
-from loopsim.metrics.lic import balanced_split, leakage, mask_words, over_seeds, within_vocabulary, words_of
+from loopsim.metrics.lic import balanced_split, leakage, mask_words, over_seeds, within_vocabulary
 from loopsim.models.text_classifier import Predictor, finetune_encoder, train_bilstm
 
 Trainer = Callable[
