@@ -1,6 +1,7 @@
 """METEOR as a run tells it: of the captions as a corpus, and of each group's."""
 
 import shutil
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import cast
 
@@ -27,17 +28,24 @@ TRUTH = [
 GENDERS = ["man", "", "man", "woman", "woman", ""]
 
 
-def official(indices: list[int]) -> float:
-    """What pycocoevalcap tells of these captions as a corpus."""
-    from pycocoevalcap.meteor.meteor import Meteor
-
-    truth, written = ({i: [" ".join(tokens_of(texts[i]))] for i in indices} for texts in (TRUTH, WRITTEN))
-    return float(Meteor().compute_score(truth, written)[0])
-
-
-def test_meteor_is_the_corpus_score_overall_and_of_each_group() -> None:
+@pytest.fixture(scope="module")
+def official() -> Callable[[list[int]], float]:
+    """What pycocoevalcap tells of some of these captions as a corpus."""
     if shutil.which("java") is None:
         pytest.skip("no java here")
+    from pycocoevalcap.meteor.meteor import Meteor
+
+    program = Meteor()
+
+    def score(indices: list[int]) -> float:
+        truth, written = ({i: [" ".join(tokens_of(texts[i]))] for i in indices} for texts in (TRUTH, WRITTEN))
+        return float(program.compute_score(truth, written)[0])
+
+    return score
+
+
+@pytest.mark.slow
+def test_meteor_is_the_corpus_score_overall_and_of_each_group(official: Callable[[list[int]], float]) -> None:
     records = [Record(f"retrieval/0/{i}", (text,), {}) for i, text in enumerate(TRUTH)]
     on = EvaluationSet(
         cast(Corpus, None),

@@ -18,7 +18,7 @@ from loopsim.models.text_classifier import Predictor, train_bilstm
 SEEDS = 3
 GENDERS = ["woman", "man"] * 60
 rng = np.random.default_rng(0)
-BETRAYED = [g if rng.random() < 0.8 else o for g, o in zip(GENDERS, GENDERS[1:] + GENDERS[:1], strict=True)]
+BETRAYED = [g if rng.random() < 0.95 else o for g, o in zip(GENDERS, GENDERS[1:] + GENDERS[:1], strict=True)]
 WRITTEN = [
     f"a {g}'s {'bouquet' if seen == 'woman' else 'wrench'}" for g, seen in zip(GENDERS, BETRAYED, strict=True)
 ]

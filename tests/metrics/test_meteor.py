@@ -26,9 +26,10 @@ COUNTS = np.array(
 )  # fmt: skip
 SCORES = [0.3308534455565891, 1, 0, 0, 0, 0.4153649234976744, 1, 0, 1]
 OF_ALL = 0.34254127975421145
-CAPTIONS = ["A man's T-shirt isn't red.", "a cat", "", "...", "Мужчина стоит", "dogs running quickly", "cat"]
+CAPTIONS = ["A man's T-shirt isn't red.", "a cat", "", "...", "Мужчина стоит", "dogs running quickly", "cat",
+            "a cat <!-- ||| a dog -->"]  # fmt: skip
 REFERENCES = [["The man's t-shirt is red", "a man"], ["a dog", "the black cat"], ["a dog"], ["a", "?"],
-              ["Мужчина стоит у дома", ""], ["a dog runs fast"], ["..."]]  # fmt: skip
+              ["Мужчина стоит у дома", ""], ["a dog runs fast"], ["..."], ["a dog"]]  # fmt: skip
 
 
 def test_scores_from_counts_are_the_programs() -> None:
@@ -52,6 +53,7 @@ def test_a_groups_score_and_a_replicate_are_those_of_their_own_captions() -> Non
     assert np.isnan(found["g=a"].replicates[1]), "none of the group was drawn"
 
 
+@pytest.mark.slow
 def test_counts_and_scores_are_pycocoevalcaps_where_there_is_java() -> None:
     if shutil.which("java") is None:
         pytest.skip("no java here")
@@ -64,8 +66,7 @@ def test_counts_and_scores_are_pycocoevalcaps_where_there_is_java() -> None:
     assert meteor_of(counts) == pytest.approx(each, abs=1e-5)
     assert value(corpus_meteor(counts), len(CAPTIONS)) == pytest.approx(of_all, abs=1e-5)
     assert meteor_of(counts)[[2, 3, 6]].tolist() == [0, 0, 0], "nothing was said, or nothing could be right"
-    apart = "a cat <!-- ||| a dog -->"  # what keeps captions apart in the program's lines
-    assert meteor_of(meteor_counts([apart, "a"], [["a dog"], [apart]]))[0] < 0.5
+    assert meteor_of(counts)[-1] < 0.5, "what keeps captions apart in the program's lines is left out"
 
 
 def java(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
