@@ -34,7 +34,6 @@ from loopsim.interventions.target import (
     read_shares,
     real_shares_kept,
     require_known,
-    shares_in,
 )
 from loopsim.interventions.workshop import Pictures, Prepared, Workshop
 
@@ -139,9 +138,10 @@ class Inclusive(Intervention):
             "held out": len(self.held_out),
         }
         for group, pictures in own.items():
-            shares = shares_in(workshop.labels(pictures), self.attributes)
-            if shares:  # else the classifier does not know the attributes
-                facts[f"agreement {group}"] = shares.get(group, 0.0)
+            labels = workshop.labels(pictures)
+            if set(self.attributes) <= set(labels[0]):  # else the classifier does not know the attributes
+                seen = [group_of(one, self.attributes) for one in labels]
+                facts[f"agreement {group}"] = seen.count(group) / len(seen)
         real = real_shares_kept(workshop, self.attributes) if self.target == REAL else None
         adapters = {
             folder: workshop.adapter(folder, own[group], self.num_steps)

@@ -18,6 +18,7 @@ from loopsim.models.diffusion.family import FAMILIES
 from loopsim.models.hub import cached_commit
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "assets"
+SHIPPED_MODELS = ("captioner", "classifier", "clip", "generator")  # the folders there that hold models
 
 
 def check_models(config: Config) -> None:
@@ -60,10 +61,10 @@ def fingerprint_of_parts(config: Config, weights: Path) -> str:
     """Return one hash of all base models: of the content of files and folders, of the names of what a hub
     holds with the commit at which the cache has it, and of a library's names.
     """
-    found = {}
-    for name, part in named_parts(config).items():
-        path = weights if part == SHIPPED else Path(part.removeprefix("local-dir:"))
-        found[name] = _content(path, part)
+    found = {
+        name: _shipped(weights) if part == SHIPPED else _content(Path(part.removeprefix("local-dir:")), part)
+        for name, part in named_parts(config).items()
+    }
     return hashlib.blake2b(json.dumps(found, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
@@ -71,6 +72,11 @@ def fingerprint_of_generator(config: Config, weights: Path) -> str:
     """Return the hash of the generator that a config starts from, or its name in a hub with the commit."""
     part = config.generator.checkpoint
     return _content(weights / "generator" if part == SHIPPED else Path(part), part)
+
+
+def _shipped(weights: Path) -> str:
+    """Return the hash of the shipped models; the page and the configs beside them decide nothing."""
+    return " ".join(hash_folder(weights / name) for name in SHIPPED_MODELS)
 
 
 def _content(path: Path, part: str) -> str:

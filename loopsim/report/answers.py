@@ -148,7 +148,7 @@ def answers(
     """
     by_place = {(row.metric, row.group): row for row in rows}
     return [
-        _bias([row for row in rows if is_social_bias(row.metric, is_bias=row.is_bias)]),
+        _bias([row for row in rows if is_social_bias(row.metric, is_bias=row.is_bias)], unsaid),
         _with_lost(_fading(rows, unsaid), lost),
         _quality("Are models worse?", "models", MODELS, by_place),
         _quality("Are pictures worse?", "pictures", PICTURES, by_place),
@@ -160,7 +160,7 @@ def is_social_bias(metric: str, *, is_bias: bool) -> bool:
     return is_bias and not metric.endswith(ARTEFACTS)
 
 
-def _bias(rows: Sequence[Moved]) -> Answer:
+def _bias(rows: Sequence[Moved], unsaid: Unsaid) -> Answer:
     question = "Did bias grow?"
     if not rows:
         return Answer(
@@ -188,6 +188,7 @@ def _bias(rows: Sequence[Moved]) -> Answer:
     parts = [text]
     parts += [f"Grew most clearly: {row.told}." for row in grew[:1]]
     parts += [f"Shrank most clearly: {row.told}." for row in shrank[:1]]
+    parts += _uncorrected([*grew[:1], *shrank[:1]], unsaid)
     moving = [row for row in known if row.verdict == NO_EVIDENCE and row.is_moving]
     if moving:
         says = "mixed" if says == NO_EVIDENCE else says
@@ -217,6 +218,13 @@ def _with_lost(answer: Answer, lost: Sequence[Lost]) -> Answer:
 
 def _turn(row: Moved) -> str:
     return f"{row_in_words(row.metric, row.group)} {number(row.first)} → {signed(row.last)}"
+
+
+def _uncorrected(rows: Sequence[Moved], unsaid: Unsaid) -> list[str]:
+    """Say of shares as they were seen why they are not corrected, where they cannot be."""
+    gaps = [(f"{row.metric}_corrected", f"{row.group.rpartition(' ')[0]} gap") for row in rows]
+    reasons = dict.fromkeys(unsaid[gap] for gap in gaps if gap in unsaid)
+    return [f"(These shares are not corrected: {why}.)" for why in reasons]
 
 
 def _fading(rows: Sequence[Moved], unsaid: Unsaid) -> Answer:

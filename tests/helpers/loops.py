@@ -96,7 +96,7 @@ def files_tree(pictures: Path, models: TinyModels, **sections: dict) -> dict:
             "prefix_length": 3,
             "max_tokens": 12,
         },
-        "classifier": {"kind": "zero_shot"},
+        "classifier": {"kind": "zero_shot", "nobody": []},  # a CLIP that never learnt sees nobody anywhere
         "encoder": {"model": "@vit"},
         "evaluate": {
             "num_audit_images": 1,

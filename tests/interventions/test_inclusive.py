@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
@@ -60,6 +61,19 @@ def test_a_group_is_written_into_a_prompt() -> None:
     assert both.naming("a photo of a cook", both.cells["woman & darker"]) == (
         "a photo of a female cook with dark skin"
     )
+
+
+def test_a_picture_of_nobody_does_not_agree_with_its_prompt() -> None:
+    seen = {"woman": ["woman", "woman", "", "man"], "man": ["", "", "", ""]}
+    workshop = SimpleNamespace(
+        seed=(0,),
+        professions=("cook",),
+        draw=lambda draws: "woman" if "female" in draws[0].prompt else "man",
+        labels=lambda pictures: [{"gender": one} for one in seen[pictures]],
+        adapter=lambda *_: None,
+    )
+    found = Inclusive(attributes=("gender",), num_pictures=4).prepare(workshop)  # type: ignore[arg-type]
+    assert (found.facts["agreement woman"], found.facts["agreement man"]) == (0.5, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The models that a config names: known kinds, one list, one hash, and all of them opened before a run."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,19 @@ def test_other_models_have_another_fingerprint(tiny_models: TinyModels, weights:
     own = config_of(generator={"checkpoint": str(tiny_models["sd"])})
     assert fingerprint_of_parts(Config(), weights) == shipped
     assert fingerprint_of_parts(own, weights) != shipped
+
+
+def test_only_models_are_in_the_fingerprint_not_the_page_or_the_configs_beside_them(
+    weights: Path, tmp_path: Path
+) -> None:
+    """Else a comment in an example config would end every run of the shipped models."""
+    for name in ("captioner", "classifier", "clip", "generator", "configs"):
+        shutil.copytree(weights / name, tmp_path / name)
+    assert fingerprint_of_parts(Config(), tmp_path) == fingerprint_of_parts(Config(), weights)
+    (tmp_path / "configs" / "pocket.toml").write_text("# another comment")
+    assert fingerprint_of_parts(Config(), tmp_path) == fingerprint_of_parts(Config(), weights)
+    (tmp_path / "clip" / "open_clip_config.json").write_text("{}")
+    assert fingerprint_of_parts(Config(), tmp_path) != fingerprint_of_parts(Config(), weights)
 
 
 def test_shipped_weights_that_are_not_there_are_named(tmp_path: Path) -> None:

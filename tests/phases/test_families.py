@@ -31,6 +31,7 @@ LOOPS: dict[str, dict[str, dict]] = {
             "checkpoints": {"gender": "@gender"},
             "renames": {"Male": "man", "Female": "woman"},
             "detector": "@detector",
+            "undetected": "whole",  # it never learnt either
         },
         "finetune": {"method": "full", "micro_batch": 3, "gradient_checkpointing": True, "snr_gamma": 5.0},
     },

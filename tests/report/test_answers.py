@@ -97,6 +97,13 @@ def test_where_shares_cannot_be_corrected_it_cannot_be_said_and_what_was_seen_st
     assert nothing.text == f"It cannot be said of gender: {TROUBLE}."
 
 
+def test_a_bias_of_shares_that_cannot_be_corrected_says_so() -> None:
+    rows = [moved("dataset_share", "gender tv", 0.2, "amplified", is_bias=True)]
+    certain, seen = answers(rows)[0], answers(rows, uncorrected("gender"))[0]
+    assert seen.text == f"{certain.text} (These shares are not corrected: {TROUBLE}.)"
+    assert answers(rows, uncorrected("skin_tone"))[0] == certain
+
+
 def test_one_attribute_may_be_told_and_another_not() -> None:
     rows = [
         moved("dataset_share_corrected", "gender=woman", -0.05, "fell"),

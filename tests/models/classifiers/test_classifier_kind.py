@@ -142,19 +142,19 @@ def test_where_a_detector_finds_no_person_there_is_no_label(tiny_models: TinyMod
 
 
 def test_what_a_section_leaves_open_is_decided_when_a_run_is_made(tiny: Config, tmp_path: Path) -> None:
-    tiny = checked(tiny)
-    made = resolve(tiny, tmp_path)
+    never = checked(tiny)
+    asked = never.model_copy(update={"classifier": never.classifier.model_copy(update={"nobody": None})})
+    made = resolve(asked, tmp_path)
     assert (made.classifier.nobody, made.classifier.undetected) == (NOBODY, None)
-    assert agrees(tiny, made)
-    before = made.model_copy(update={"classifier": tiny.classifier})  # as a run of before says it
-    assert agrees(tiny, before)
-    never = tiny.model_copy(update={"classifier": tiny.classifier.model_copy(update={"nobody": ()})})
+    assert agrees(asked, made)
+    before = made.model_copy(update={"classifier": asked.classifier})  # as a run of before says it
+    assert agrees(asked, before)
     assert resolve(never, tmp_path).classifier.nobody == ()
     assert not agrees(never, made)
     detecting = ClassifierConfig(kind="checkpoint", detector="somewhere")
     assert CLASSIFIERS.get("checkpoint").resolve(detecting).undetected == "nobody"
-    asked = detecting.model_copy(update={"undetected": "whole"})
-    assert CLASSIFIERS.get("checkpoint").resolve(asked) == asked
+    whole = detecting.model_copy(update={"undetected": "whole"})
+    assert CLASSIFIERS.get("checkpoint").resolve(whole) == whole
 
 
 def test_a_classifier_that_never_abstains_says_nothing_of_it_in_a_runs_config() -> None:
