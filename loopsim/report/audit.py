@@ -7,8 +7,8 @@ from typing import Any, Literal, final
 from loopsim.metrics.audit import PromptAudit
 from loopsim.metrics.estimate import Estimate
 
-# From here on the slope's interval held the truth in at least 93 % of simulated audits (docs/howto.md); a line
-# through fewer prompts speaks of these, and not of a stereotype.
+# From here on the slope's interval held the truth in at least 93 % of simulated audits (docs/howto.md); a
+# line through fewer prompts speaks of these, and not of a stereotype.
 MIN_PICTURES, MIN_PROMPTS = 10, 5
 
 
