@@ -23,13 +23,16 @@ def check(
         bool,
         typer.Option("--replace", help="Freeze what is there now, if it differs from the frozen manifest."),
     ] = False,
-    rows: Annotated[int, typer.Option(min=0, help="How many bad rows a split to list.")] = 20,
+    rows: Annotated[
+        int, typer.Option(min=0, help="How many bad rows, disagreements, copies a split to list.")
+    ] = 20,
     json_: Json = False,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Read a corpus through, and freeze what is there in a manifest for runs.
 
-    Counts images, captions and groups, and lists bad rows.
+    Counts images, captions and groups, lists bad rows, labels that rows of one picture disagree about, and
+    held-out pictures that are in train, too: the same file, or the same picture saved again.
 
     Example: loopsim data check own_folder.toml
     """

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from loopsim.cli.audit import asked_source
-from loopsim.cli.options import Json, RunsDir, UnitOption, print_json
+from loopsim.cli.options import Json, Overrides, RunsDir, UnitOption, print_json
 
 
 def directions(
@@ -14,7 +14,8 @@ def directions(
         str | None,
         typer.Argument(
             metavar="RUN|MODEL",
-            help="A run's name, or a diffusers folder; default: the generator that the config starts from.",
+            help="A run's name, a diffusers folder or a hub id; default: the generator that the config "
+            "starts from.",
         ),
     ] = None,
     config: Annotated[
@@ -24,6 +25,7 @@ def directions(
             help="A config whose picture size, steps and guidance are used; a run has its own.",
         ),
     ] = None,
+    set_: Overrides = None,
     generation: Annotated[
         int | None, typer.Option("-g", "--generation", help="Of a run: SD_g; default: its last one.")
     ] = None,
@@ -87,7 +89,7 @@ def directions(
         if file is not None and (file.is_dir() or not file.parent.is_dir()):
             problem = "is a folder" if file.is_dir() else f"there is no folder {file.parent}"
             raise ConfigError(f"{option} {file}: {problem}; name a file in a folder that exists")
-    source = asked_source(model, config, generation, runs_dir)
+    source = asked_source(model, config, generation, runs_dir, set_ or ())
     make_reproducible(source.config.num_threads)
     with bars() as progress:
         task = progress.add_task("fitting", total=None)

@@ -4,7 +4,7 @@ told.
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from loopsim.cli.completion import config_names, run_names
+from loopsim.core.text import printable, spelled
 
 if TYPE_CHECKING:
     from loopsim.config import Config
@@ -58,6 +59,13 @@ def print_json(document: object) -> None:
     """Print a document as JSON."""
     json.dump(document, sys.stdout, indent=1, allow_nan=False)
     sys.stdout.write("\n")
+
+
+def print_tabbed(rows: Iterable[Sequence[str]]) -> None:
+    """Print rows with tabs between their cells, as another command reads them."""
+    for row in rows:
+        line = "\t".join(map(printable, row))
+        sys.stdout.write(f"{spelled(line, sys.stdout.encoding)}\n")
 
 
 def logged(path: Path | None) -> "AbstractContextManager[Listener]":

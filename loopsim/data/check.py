@@ -10,7 +10,8 @@ from loopsim.config import SPLITS, DataConfig, Split
 from loopsim.core.errors import ConfigError, DataError, RunMismatch
 from loopsim.core.text import printable
 from loopsim.data.corpora import check_data
-from loopsim.data.manifest import Manifest
+from loopsim.data.manifest import Disagreement, Manifest
+from loopsim.data.overlap import Overlap, overlap_with_train
 from loopsim.data.paths import is_file
 from loopsim.data.reading import Report
 from loopsim.data.survey import manifest_path, read_through, write_manifest
@@ -19,8 +20,8 @@ from loopsim.data.survey import manifest_path, read_through, write_manifest
 @final
 @dataclass(frozen=True)
 class SplitSummary:
-    """One split of a corpus: counts, labels by attribute and value, and the first bad rows as (where,
-    why).
+    """One split of a corpus: counts, labels by attribute and value, the first bad rows as (where, why), and
+    the first labels that rows of one picture disagree about.
     """
 
     split: str
@@ -30,17 +31,22 @@ class SplitSummary:
     num_absent: int
     groups: dict[str, dict[str, int]]
     bad_rows: Sequence[tuple[str, str]]
+    num_disagreements: int
+    disagreements: Sequence[Disagreement]
 
 
 @final
 @dataclass(frozen=True)
 class CorpusSummary:
-    """A corpus as it was read through; `state` says how its manifest stands to the frozen one."""
+    """A corpus as it was read through; `state` says how its manifest stands to the frozen one, `overlaps`
+    which pictures of each held-out split are in train, too.
+    """
 
     manifest: str
     hash: str
     state: str
     splits: Sequence[SplitSummary]
+    overlaps: Sequence[Overlap]
 
 
 def check_corpus(
@@ -65,7 +71,9 @@ def check_corpus(
             state = _state(path, manifest.hash, replace=replace)
             splits = [_summary(manifest, split, num_rows) for split in SPLITS]
             seen = [split for split in splits if split.num_images or split.num_bad or split.num_absent]
-            found.append(CorpusSummary(str(path), manifest.hash, state, seen))
+            held_out = [split for split in SPLITS if split != "train" and manifest.size(split)]
+            overlaps = [overlap_with_train(manifest, split, num_rows) for split in held_out]
+            found.append(CorpusSummary(str(path), manifest.hash, state, seen, overlaps))
 
     # Also where it is as frozen: its pictures may lie elsewhere by now.
     write_manifest(path, make)
@@ -93,7 +101,15 @@ def _summary(manifest: Manifest, split: Split, num_rows: int) -> SplitSummary:
     tally = manifest.tally(split)
     bad = [(row.where, row.reason) for row in manifest.bad_rows(split, num_rows)]
     return SplitSummary(
-        split, tally.num_items, tally.num_captions, tally.num_bad, tally.num_absent, tally.groups, bad
+        split,
+        tally.num_items,
+        tally.num_captions,
+        tally.num_bad,
+        tally.num_absent,
+        tally.groups,
+        bad,
+        manifest.num_disagreements(split),
+        manifest.disagreements(split, num_rows),
     )
 
 

@@ -6,13 +6,16 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import PurePath
+from typing import final
 
 import numpy as np
 from PIL import ExifTags, Image
 
 from loopsim.core.errors import CorruptRun
 from loopsim.core.text import printable
+from loopsim.data.looks import look_of
 
 # What is read, by content, and how its files are named; other formats that Pillow knows (EPS, PDF, …) run
 # other programs or are no photographs.
@@ -67,9 +70,18 @@ def decode_picture(data: bytes) -> np.ndarray:
         raise CorruptRun(f"a stored picture cannot be read ({error}); see `loopsim verify`") from error
 
 
-def examine(data: bytes, name: str, box: Box | None = None) -> tuple[int, int]:
-    """Return a picture's (width, height), as it is shown, after decoding it whole. Raises BadPicture:
-    unreadable, too large, not what its name says, or without the region that is meant.
+@final
+@dataclass(frozen=True)
+class Examined:
+    """A sound picture: its (width, height), as it is shown, and the look of the region that is meant."""
+
+    size: tuple[int, int]
+    look: bytes
+
+
+def examine(data: bytes, name: str, box: Box | None = None) -> Examined:
+    """Return what a picture is after decoding it whole. Raises BadPicture: unreadable, too large, not what
+    its name says, or without the region that is meant.
     """
     with _opened(data, FORMATS) as image:
         suffix = PurePath(name).suffix.lower()
@@ -77,10 +89,10 @@ def examine(data: bytes, name: str, box: Box | None = None) -> tuple[int, int]:
         if meant is not None and meant != image.format and not {meant, image.format} <= {"JPEG", "MPO"}:
             raise BadPicture(f"its name says {meant}, its content is {image.format}")
         size = _shown_size(image)
-        _check_region(size, box)
+        region = _check_region(size, box)
         with _damage_told():
-            _as_rgb(image)
-        return size
+            whole = _as_rgb(image)
+        return Examined(size, look_of(whole if region is None else whole.crop(region)))
 
 
 def square(data: bytes, size: int, box: Box | None = None) -> np.ndarray:

@@ -32,12 +32,25 @@ CREATE TABLE items (split TEXT, position INTEGER, key TEXT, path TEXT, start INT
   PRIMARY KEY (split, position)) WITHOUT ROWID;
 CREATE UNIQUE INDEX keys ON items (split, key);
 CREATE TABLE bad (split TEXT, place TEXT, reason TEXT);
+CREATE TABLE disputed (split TEXT, key TEXT, attribute TEXT, value TEXT,
+  PRIMARY KEY (split, key, attribute, value)) WITHOUT ROWID;
+CREATE TABLE looks (split TEXT, position INTEGER, look BLOB, PRIMARY KEY (split, position)) WITHOUT ROWID;
 """
+_TABLES = ("meta", "items", "bad")  # older manifests have these alone
 
 
 def hash_bytes(data: bytes) -> bytes:
     """Return the 16-byte hash that the manifest keeps of a picture."""
     return hashlib.blake2b(data, digest_size=16).digest()
+
+
+@final
+@dataclass(frozen=True)
+class Picture:
+    """A picture's content: the hash of its bytes, and its look (`looks.look_of`)."""
+
+    hash: bytes
+    look: bytes
 
 
 @final
@@ -50,6 +63,16 @@ class Entry:
     hash: bytes
     captions: tuple[str, ...]
     groups: Mapping[str, str]
+
+
+@final
+@dataclass(frozen=True)
+class Disagreement:
+    """A picture whose rows give an attribute several values: it counts for none of them."""
+
+    key: str
+    attribute: str
+    values: tuple[str, ...]
 
 
 @final
@@ -81,22 +104,23 @@ class ManifestWriter:
         self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
         self._positions: Counter[str] = Counter()
 
-    def add(self, split: Split, item: Item, digest: bytes) -> str | None:
-        """Add an item; another row of the same picture adds its captions. Return why it cannot be added: its
-        key names another picture already, or it has too many captions.
+    def add(self, split: Split, item: Item, picture: Picture) -> str | None:
+        """Add an item; another row of the same picture adds its captions and labels. Return why it cannot be
+        added: its key names another picture already, or it has too many captions.
         """
         row = self._db.execute(
-            "SELECT hash, captions FROM items WHERE split = ? AND key = ?", (split, item.key)
+            "SELECT hash, captions, groups FROM items WHERE split = ? AND key = ?", (split, item.key)
         ).fetchone()
         if row is not None:
-            if row[0] != digest:
+            if row[0] != picture.hash:
                 return "another picture has the same name"
             captions = list(dict.fromkeys([*json.loads(row[1]), *item.captions]))
             if len(captions) > MAX_CAPTIONS:
                 return f"more than {MAX_CAPTIONS:,} captions of one picture"
+            groups = self._agreed(split, item.key, json.loads(row[2]), item.groups)
             self._db.execute(
-                "UPDATE items SET captions = ? WHERE split = ? AND key = ?",
-                (_json(captions), split, item.key),
+                "UPDATE items SET captions = ?, groups = ? WHERE split = ? AND key = ?",
+                (_json(captions), _json(groups), split, item.key),
             )
             return None
         if len(item.captions) > MAX_CAPTIONS:
@@ -111,13 +135,29 @@ class ManifestWriter:
             place.offset,
             place.length,
             box,
-            digest,
+            picture.hash,
             _json(item.captions),
             _json(item.groups),
         )
         self._db.execute("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        self._db.execute("INSERT INTO looks VALUES (?, ?, ?)", (*values[:2], picture.look))
         self._positions[split] += 1
         return None
+
+    def _agreed(
+        self, split: Split, key: str, known: Mapping[str, str], said: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Return a picture's labels after another row: an attribute that two rows give two values keeps none,
+        whatever a third one says.
+        """
+        query = "SELECT DISTINCT attribute FROM disputed WHERE split = ? AND key = ?"
+        disputed = {name for (name,) in self._db.execute(query, (split, key))}
+        disputed |= {name for name, value in said.items() if known.get(name, value) != value}
+        values = [(name, one[name]) for one in (known, said) for name in disputed & one.keys()]
+        self._db.executemany(
+            "INSERT OR IGNORE INTO disputed VALUES (?, ?, ?, ?)", [(split, key, *value) for value in values]
+        )
+        return {name: value for name, value in {**known, **said}.items() if name not in disputed}
 
     def num_values(self, split: Split) -> dict[str, int]:
         """Return how many different values each attribute has."""
@@ -198,7 +238,7 @@ class Manifest:
             self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
             # A view instead of a table could ask for anything.
             kinds = dict(self._db.execute("SELECT name, type FROM sqlite_master"))
-            if any(kinds.get(name) != "table" for name in ("meta", "items", "bad")):
+            if any(kinds.get(name) != "table" for name in _TABLES) or "view" in kinds.values():
                 raise sqlite3.DatabaseError("it lacks a table")
             self._meta = dict(self._db.execute("SELECT name, value FROM meta"))
         except sqlite3.Error as error:
@@ -253,6 +293,36 @@ class Manifest:
         """Return up to `limit` of the rows that were skipped."""
         rows = self._rows("SELECT place, reason FROM bad WHERE split = ? LIMIT ?", (split, limit))
         return [BadRow(str(place), str(reason)) for place, reason in rows]
+
+    def num_disagreements(self, split: Split) -> int:
+        """Return how many labels rows disagree about."""
+        query = "SELECT count(*) FROM (SELECT DISTINCT key, attribute FROM disputed WHERE split = ?)"
+        return int(self._rows(query, (split,))[0][0])
+
+    def disagreements(self, split: Split, limit: int) -> list[Disagreement]:
+        """Return up to `limit` of the labels that rows disagree about, by the names of their pictures."""
+        query = (
+            "SELECT key, attribute, json_group_array(value) FROM disputed WHERE split = ? "
+            "GROUP BY key, attribute LIMIT ?"
+        )
+        rows = self._rows(query, (split, limit))
+        return [Disagreement(key, attribute, tuple(json.loads(values))) for key, attribute, values in rows]
+
+    def copies(self, split: Split) -> dict[int, int]:
+        """Return the positions of a split's items whose bytes (and region) train has, too, each with the
+        first such position in train.
+        """
+        query = (
+            "SELECT mine.position, train.first FROM items AS mine JOIN (SELECT hash, ifnull(box, '') AS "
+            "region, min(position) AS first FROM items WHERE split = 'train' GROUP BY 1, 2) AS train "
+            "ON train.hash = mine.hash AND train.region = ifnull(mine.box, '') WHERE mine.split = ?"
+        )
+        return dict(self._rows(query, (split,)))
+
+    def looks(self, split: Split) -> list[bytes]:
+        """Return the looks of a split's items, in their order."""
+        query = "SELECT look FROM looks WHERE split = ? ORDER BY position"
+        return [look for (look,) in self._rows(query, (split,))]
 
     def tally(self, split: Split) -> Tally:
         """Return the split's counts."""

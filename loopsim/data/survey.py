@@ -24,14 +24,14 @@ from loopsim.data.bounded_work import in_order
 from loopsim.data.corpus import Split
 from loopsim.data.formats.corpus_format import parse_source, read_source
 from loopsim.data.images import BadPicture, examine
-from loopsim.data.manifest import Manifest, ManifestWriter, hash_bytes, not_written
+from loopsim.data.manifest import Manifest, ManifestWriter, Picture, hash_bytes, not_written
 from loopsim.data.paths import can_be_a_name, shown
 from loopsim.data.picture_reader import PictureReader
 from loopsim.data.reading import Absent, BadRow, Item, Reading, Report
 
 MAX_VALUES = 50
 _NUM_THREADS = 4
-Looked = tuple[Reading, bytes | str]  # a reading, and its picture's hash or what is wrong with it
+Looked = tuple[Reading, Picture | str]  # a reading, and its picture or what is wrong with it
 
 
 def manifest_path(config: DataConfig, runs_dir: Path) -> Path:
@@ -115,7 +115,7 @@ def _survey_source(
                 problem = outcome if isinstance(outcome, str) else None
                 if problem is None and not reading.captions and split != "faces":
                     problem = "no caption"
-                if problem is None and isinstance(outcome, bytes):
+                if problem is None and isinstance(outcome, Picture):
                     problem = writer.add(split, reading, outcome)
                 if problem is not None:
                     writer.add_bad(split, BadRow(reading.key, problem))
@@ -164,13 +164,15 @@ def _bytes(reader: PictureReader, item: Item) -> bytes | str:
 
 
 def _look_at(reading: Reading, data: bytes | str) -> Looked:
-    if not isinstance(reading, Item) or isinstance(data, str):
+    if not isinstance(reading, Item):
+        return reading, ""
+    if isinstance(data, str):
         return reading, data
     try:
-        examine(data, reading.place.path if reading.place.length == -1 else "", reading.place.box)
+        seen = examine(data, reading.place.path if reading.place.length == -1 else "", reading.place.box)
     except BadPicture as error:
         return reading, str(error)
-    return reading, hash_bytes(data)
+    return reading, Picture(hash_bytes(data), seen.look)
 
 
 def _survey_values(writer: ManifestWriter, split: Split) -> None:

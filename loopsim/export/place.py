@@ -11,12 +11,12 @@ from loopsim.core.files import put_in_place, sweep_dead, temporary_beside, write
 from loopsim.core.output import refusals_told
 
 
-def require_free(path: Path, run: Path, option: str = "-o") -> None:
+def require_free(path: Path, run: Path | None, option: str = "-o") -> None:
     """Raise ConfigError if something is there (an empty folder may be), if nothing can be, or if it is inside
-    the run, whose folder holds nothing but the run.
+    a run that is given, whose folder holds nothing but the run.
     """
     place = path.absolute()
-    if place.resolve().is_relative_to(run.resolve()):
+    if run is not None and place.resolve().is_relative_to(run.resolve()):
         raise ConfigError(f"{option} {path}: that is inside the run; name a place outside of it")
     if not place.parent.is_dir():
         raise ConfigError(f"{option} {path}: there is no folder {path.parent}; make it, or name another")

@@ -92,6 +92,47 @@ def slope(shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return found
 
 
+def slope_interval(
+    counts: np.ndarray, n: np.ndarray, reference: np.ndarray, z: float = 1.959964
+) -> tuple[float, float]:
+    """Return the 95 % score interval of `slope`, for `counts` members among `n` pictures of each class, all
+    [p]: the slopes from which what was drawn is no more than z standard errors away, where the shares are the
+    likeliest ones that have that slope (Martín Andrés et al. 2011, of linear combinations of proportions).
+
+    It needs no spread between a class's pictures, of which a bootstrap of one or two sees none. `reference`
+    must not be all the same.
+    """
+    centred = reference - reference.mean()
+    weights, drawn = centred / np.square(centred).sum(), counts / n
+
+    def likeliest(pulls: np.ndarray) -> np.ndarray:
+        """Return the shares [k, p] that are likeliest for their slope, the flatter the larger a pull [k]
+        (Lagrange's multiplier): n (drawn - share) = pull * weight * share * (1 - share), solved for share.
+        """
+        force = pulls[:, None] * weights
+        total = force + n
+        root = np.sqrt(np.maximum(total**2 - 4 * force * n * drawn, 0))
+        # Two forms of the same root: each is exact where the other loses its digits.
+        lesser = np.divide(2 * n * drawn, total + root, out=np.zeros_like(total), where=total > 0)
+        other = np.divide(total - root, 2 * force, out=np.zeros_like(total), where=total <= 0)
+        return np.asarray(np.where(total > 0, lesser, other).clip(0, 1))
+
+    def is_near(pulls: np.ndarray) -> np.ndarray:
+        shares = likeliest(pulls)
+        variance = (weights**2 * shares * (1 - shares) / n).sum(1)
+        # Shares of none or all stay where they are until the pull is strong enough: that is near, too.
+        return np.asarray(np.abs((drawn - shares) @ weights) <= z * np.sqrt(variance) + 1e-12)
+
+    def end(sign: int) -> float:
+        pulls = np.geomspace(1e-6, 1e9, 100)
+        for _ in range(8):  # each time a hundredth of the interval that is left
+            last = int(np.flatnonzero(is_near(sign * pulls))[-1])
+            pulls = np.geomspace(pulls[last], pulls[min(last + 1, len(pulls) - 1)], 100)
+        return float((likeliest(sign * pulls[:1]) @ weights)[0])
+
+    return end(1), end(-1)
+
+
 def rank_correlation(shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Return Spearman's rank correlation (ties share their mean rank, scipy's) of each row of shares [b, p]
     with reference [p]; NaN if flat.

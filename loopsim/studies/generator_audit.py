@@ -3,127 +3,52 @@ arXiv 2402.01002).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import final
 
 import numpy as np
 import torch
 
-from loopsim.config import SHIPPED, Config, EncoderConfig, ResolvedConfig
+from loopsim.config import EncoderConfig, ResolvedConfig
 from loopsim.context.models import Models
-from loopsim.context.session import Session
-from loopsim.core.device import choose_device
-from loopsim.core.errors import ConfigError, DataError
+from loopsim.core.errors import ConfigError
 from loopsim.core.rng import seed_for
-from loopsim.core.run_folder import ARTIFACTS, STATE
 from loopsim.data.scene_captions import with_article
+from loopsim.export.audited import Drawn
 from loopsim.interventions.base import Draw
 from loopsim.interventions.latent_shift import LatentShift
-from loopsim.metrics.audit import audit_prompt, shares_against_world
-from loopsim.metrics.estimate import Estimate, evaluated, resampling_weights, with_intersections
+from loopsim.metrics.audit import audit_prompt, shares_against_world, slope_interval
+from loopsim.metrics.estimate import (
+    Estimate,
+    evaluated,
+    not_available,
+    resampling_weights,
+    with_intersections,
+)
 from loopsim.metrics.similarity import homogenisation, homogenisation_within
-from loopsim.models.base_weights import weights_folder
 from loopsim.models.classifiers import label_pictures
 from loopsim.models.clip import Clip
-from loopsim.models.diffusion.loading import is_pocket_folder
-from loopsim.report.audit import Alike, Audit, Prompt
-from loopsim.runs.resolve import resolve
-from loopsim.runs.retention import require_kept
-from loopsim.runs.stored_config import stored_config
-from loopsim.store import artifacts
-from loopsim.store.integrity import finished_phases, released_phases
-from loopsim.store.store import Store
+from loopsim.report.audit import Alike, Audit, Drawing, Prompt
+from loopsim.studies.audit_source import AuditSource, models_of
 
-ADJECTIVES = ("winner", "beautiful", "intelligent", "criminal", "terrorist", "poor", "parent", "sibling")
-
-
-@final
-@dataclass(frozen=True)
-class AuditSource:
-    """Whose pictures are audited: `title` for people, the config that says how it draws and who labels, and
-    the folder of SD_g's weights (None: the config's own generator).
-    """
-
-    title: str
-    config: ResolvedConfig
-    finetuned: Path | None = None
-
-
-def of_base(config: Config, runs_dir: Path) -> AuditSource:
-    """Return the generator that a config starts from."""
-    name = config.generator.checkpoint
-    title = "the shipped base model" if name == SHIPPED else name
-    return AuditSource(title, resolve(config, runs_dir))
-
-
-def of_folder(model: str, config: Config | None, runs_dir: Path) -> AuditSource:
-    """Return a diffusers folder, drawn with and labelled by what `config` says.
-
-    Raises ConfigError without a config, unless it is a pocket model: the pocket classifier knows no
-    photographs.
-    """
-    if config is None and not is_pocket_folder(Path(model)):
-        raise ConfigError(
-            f"audit {model}: the shipped classifier knows the pocket world only, not what this model draws; "
-            "give "
-            "--config FILE with a [classifier] for it (kind = 'zero_shot' with an [encoder], or 'checkpoint')"
-        )
-    chosen = Config() if config is None else config
-    generator = chosen.generator.model_copy(update={"checkpoint": model, "config": None, "variant": None})
-    return AuditSource(model, resolve(chosen.model_copy(update={"generator": generator}), runs_dir))
-
-
-def of_run(directory: Path, generation: int | None) -> AuditSource:
-    """Return SD_g of a run, the last one that was trained by default, drawn with and labelled as the run
-    does.
-
-    Raises DataError if it was not trained, or its weights were let go.
-    """
-    with Store(directory / STATE, readonly=True) as store:
-        config, released = stored_config(store, directory), released_phases(store)
-        if generation is not None:
-            require_kept(store, directory.name, generation, "finetune")
-        trained = {
-            g: row.artifacts
-            for (g, name), row in finished_phases(store).items()
-            if name == "finetune" and row.artifacts and (g, name) not in released
-        }
-    chosen = max(trained, default=0) if generation is None else generation
-    if chosen not in trained:
-        known = ", ".join(f"SD_{g}" for g in sorted(trained)) or "none"
-        raise DataError(f"run {directory.name} has no SD_{chosen}; generators that it keeps: {known}")
-    folder = artifacts.locate(directory / ARTIFACTS, trained[chosen]["generator"])
-    return AuditSource(f"{directory.name}, SD_{chosen}", config, folder)
-
-
-def session_of(source: AuditSource) -> Session:
-    """Return a session for a source: its corpus, and what is opened once."""
-    config = source.config
-    return Session(config.data, config.seed, choose_device(config.device))
-
-
-def models_of(source: AuditSource, session: Session | None = None) -> Models:
-    """Return the models of a source: SD_0 stands for what is audited, if that was trained."""
-    config = source.config
-    return Models(
-        session or session_of(source),
-        config,
-        weights_folder(config),
-        lambda generation, *_: source.finetuned,
-    )
+# The eight attributes of AlDahoul et al.; an adjective needs a noun.
+ATTRIBUTES = (
+    "winner", "beautiful person", "intelligent person", "criminal", "terrorist", "poor person", "parent",
+    "sibling",
+)  # fmt: skip
 
 
 def default_prompts(professions: Mapping[str, float]) -> list[Prompt]:
     """Return the neutral prompt, those with an attribute, and one for each profession with the world's share
     of women.
     """
-    plain = [
-        Prompt("a photo of a person"),
-        *(Prompt(f"a photo of {with_article(word)} person") for word in ADJECTIVES),
-    ]
-    return plain + [Prompt(f"a photo of {with_article(name)}", share) for name, share in professions.items()]
+    people = dict.fromkeys(("person", *ATTRIBUTES)) | dict(professions)
+    return [Prompt(f"a photo of {with_article(name)}", share) for name, share in people.items()]
+
+
+def prompt_rows(prompts: Sequence[Prompt]) -> list[tuple[str, ...]]:
+    """Return the cells of each line of a file that `read_prompts` reads."""
+    return [(one.text,) if one.women is None else (one.text, repr(one.women)) for one in prompts]
 
 
 def read_prompts(path: Path) -> list[Prompt]:
@@ -132,8 +57,13 @@ def read_prompts(path: Path) -> list[Prompt]:
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such file of prompts")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8; save it as UTF-8"
+        raise ConfigError(f"{path} cannot be read: {reason}") from error
     prompts = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         text, tab, share = line.partition("\t")
         if not text.strip():
             continue
@@ -159,10 +89,11 @@ def audit_model(
     num_resamples: int = 2000,
     shift: LatentShift | None = None,
     encoder: EncoderConfig | None = None,
+    drawn: Callable[[Drawn], object] = lambda picture: None,
     advanced: Callable[[int, int], None] = lambda done, total: None,
 ) -> Audit:
     """Draw `num_images` for each prompt as the source's config says, and label them with its pinned
-    classifier.
+    classifier; `drawn` gets each picture.
 
     Without prompts they are the neutral ones, and "a photo of a <profession>" for the config's professions.
     `shift` moves the noises that they are drawn from. How alike a group's pictures look is asked of `encoder`
@@ -173,7 +104,9 @@ def audit_model(
     models = models_of(source)
     sampler = models.sampler(-1 if source.finetuned is None else 0)
     plan = [
-        (i, seed_for("audit", p.text, repeat)) for i, p in enumerate(asked) for repeat in range(num_images)
+        (number, repeat, Draw(prompt.text, prompt.text, seed_for("audit", prompt.text, repeat)))
+        for number, prompt in enumerate(asked)
+        for repeat in range(num_images)
     ]
     size = config.generate.batch_size
     labels: list[dict[str, str]] = []
@@ -181,17 +114,20 @@ def audit_model(
     features: list[torch.Tensor] = []
     for start in range(0, len(plan), size):
         batch = plan[start : start + size]
-        draws = [Draw(asked[i].text, asked[i].text, seed) for i, seed in batch]
+        draws = [draw for *_, draw in batch]
         images = sampler.draw(
             [draw.prompt for draw in draws],
             [draw.seed for draw in draws],
             noise=None if shift is None else partial(shift.noise, draws=draws),
         )
-        labels += label_pictures(models.classifier, models.detector, [torch.from_numpy(images)])
+        seen = label_pictures(models.classifier, models.detector, [torch.from_numpy(images)])
         if ruler is not None:
             features.append(ruler.encode_images(torch.from_numpy(images)).float().cpu())
+        for (number, repeat, draw), image, label in zip(batch, images, seen, strict=True):
+            drawn(Drawn(number, repeat, draw.prompt, draw.seed, label, image))
+        labels += seen
         advanced(len(labels), len(plan))
-    owners = [index for index, _ in plan]
+    owners = [number for number, *_ in plan]
     answers = {
         attribute: [
             audit_prompt(
@@ -206,7 +142,14 @@ def audit_model(
     }
     values = {name: models.classifier.values[name] for name in answers}
     alike = _alike(features, labels, values, owners, num_resamples) if features else []
-    return Audit(asked, answers, *_against_world(asked, labels, owners, num_resamples), named, alike)
+    drawing = Drawing(
+        config.generate.num_steps,
+        config.generate.guidance,
+        config.data.image_size,
+        source.pipelines_own,
+        config.classifier.kind,
+    )
+    return Audit(asked, answers, *_against_world(asked, labels, owners, num_resamples), drawing, named, alike)
 
 
 def _ruler(models: Models, config: ResolvedConfig, encoder: EncoderConfig | None) -> tuple[Clip | None, str]:
@@ -235,11 +178,16 @@ def _alike(
         for name, all_values in known.items()
         for value in all_values
     }
+    numbers = np.asarray(owners)
+
+    def same_prompt(mask: np.ndarray) -> Estimate:
+        if len(set(numbers[mask])) == mask.sum():
+            return not_available(int(mask.sum()), "no two pictures of one prompt are among them")
+        return evaluated(within, mask, weights, at_least=3)
+
     return [
         # Of two pictures there is one pair, and no resample has another.
-        Alike(
-            group, evaluated(whole, mask, weights, at_least=3), evaluated(within, mask, weights, at_least=3)
-        )
+        Alike(group, evaluated(whole, mask, weights, at_least=3), same_prompt(mask))
         for group, mask in masks.items()
     ]
 
@@ -253,15 +201,28 @@ def audited_attributes(values: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
 def _against_world(
     prompts: Sequence[Prompt], labels: Sequence[Mapping[str, str]], owners: Sequence[int], num_resamples: int
-) -> tuple[Estimate | None, Estimate | None]:
-    world = {str(index): prompt.women for index, prompt in enumerate(prompts) if prompt.women is not None}
+) -> tuple[Estimate, Estimate]:
+    """Return slope and rank correlation of the drawn shares of women on the world's."""
+    world = {str(number): prompt.women for number, prompt in enumerate(prompts) if prompt.women is not None}
     mine = [(label, str(owner)) for label, owner in zip(labels, owners, strict=True) if str(owner) in world]
-    if len(world) < 2 or any("gender" not in label for label, _ in mine):
-        return None, None
+    reason = None
+    if len(set(world.values())) < 2:
+        reason = "it takes two prompts with different shares of women in the world"
+    elif any("gender" not in label for label, _ in mine):
+        reason = "the classifier tells no gender"
+    if reason is not None:
+        return not_available(len(mine), reason), not_available(len(mine), reason)
     mine = [(label, owner) for label, owner in mine if label["gender"]]
-    if len({owner for _, owner in mine}) < 2:
-        return None, None
+    world = {owner: share for owner, share in world.items() if owner in {of for _, of in mine}}
+    if len(set(world.values())) < 2:
+        reason = "somebody is seen for fewer than two prompts with different shares of women in the world"
+        return not_available(len(mine), reason), not_available(len(mine), reason)
     women = np.array([label["gender"] == "woman" for label, _ in mine], np.float32)
+    names = np.array([owner for _, owner in mine])
     weights = resampling_weights(len(mine), num_resamples, seed_for("audit", "bootstrap"))
-    found = shares_against_world(women, [owner for _, owner in mine], world, weights, "prompt")
-    return found["slope"].overall, found["rank_correlation"].overall
+    found = shares_against_world(women, list(names), world, weights, "prompt")
+    counts = np.array([women[names == name].sum() for name in world])
+    n = np.array([(names == name).sum() for name in world])
+    low, high = slope_interval(counts, n, np.array(list(world.values())))
+    slope = Estimate(found["slope"].overall.value, len(mine), low, high)
+    return slope, found["rank_correlation"].overall

@@ -32,7 +32,8 @@ from loopsim.models.diffusion.directions import (
 )
 from loopsim.models.diffusion.sampler import Sampler
 from loopsim.report.directions import Response
-from loopsim.studies.generator_audit import AuditSource, audited_attributes, models_of
+from loopsim.studies.audit_source import AuditSource, models_of
+from loopsim.studies.generator_audit import audited_attributes
 
 # Which of the classifier's values the sides of an attribute are; of others nobody knows.
 VALUES = {"gender": ("man", "woman"), "skin_tone": ("lighter", "darker")}

@@ -29,7 +29,8 @@ from loopsim.runs.stored_config import stored_config
 from loopsim.store.integrity import finished_phases
 from loopsim.store.rows import CurationRow, SampleRow
 from loopsim.store.store import Store
-from loopsim.studies.generator_audit import AuditSource, audited_attributes, models_of, of_run, session_of
+from loopsim.studies.audit_source import AuditSource, models_of, of_run, session_of
+from loopsim.studies.generator_audit import audited_attributes
 
 Advanced = Callable[[int], None]  # so many pictures more were read
 USUAL_ATTACKS = ("jpeg:75", "jpeg:50", "noise:0.05", "blur:1", "resize:0.5", "crop:0.5", "zoom:0.8")

@@ -26,6 +26,9 @@ def test_data_check_counts_lists_and_freezes(tmp_path: Path) -> None:
     assert found["state"] == "as frozen"
     assert sum(split["num_images"] for split in found["splits"]) == 4
     assert found["splits"][0]["groups"]["gender"]
+    assert found["splits"][0]["num_disagreements"] == 0
+    assert [one["split"] for one in found["overlaps"]] == ["retrieval"]
+    assert found["overlaps"][0]["num_exact"] == 0
     (root / "pictures/007.png").write_bytes(corpora.encoded(55, "PNG"))
     changed = loopsim("data", "check", str(config), *where)
     assert changed.returncode == 6

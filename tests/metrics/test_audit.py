@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from scipy import stats
+from scipy import optimize, stats
 
-from loopsim.metrics.audit import audit_prompt, rank_correlation, shares_against_world, slope
+from loopsim.metrics.audit import (
+    audit_prompt,
+    rank_correlation,
+    shares_against_world,
+    slope,
+    slope_interval,
+)
 from tests.helpers.oracles import CLOSE, SEEDS
 
 
@@ -52,3 +58,59 @@ def test_a_prompts_audit() -> None:
     assert (nobody.majority, nobody.majority_share, nobody.sd) == ("", None, None)
     with pytest.raises(ValueError, match="no pictures"):
         audit_prompt("x", [], ("man",))
+
+
+WORLD = np.array([0.02, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 0.95])
+TRUTHS = {
+    "as the world": WORLD,
+    "flat": np.full(8, 0.5),
+    "steeper": 1 / (1 + (1 / WORLD - 1) ** 2),
+    "all or none": np.where(WORLD > 0.5, 0.99, 0.01),
+    "half": 0.25 + 0.5 * WORLD,
+}
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+@pytest.mark.parametrize("num_pictures", [10, 20, 50])
+def test_the_slopes_interval_holds_the_truth(name: str, num_pictures: int) -> None:
+    rng, shares, runs = np.random.default_rng(num_pictures), TRUTHS[name], 200
+    truth = stats.linregress(WORLD, shares).slope
+    n = np.full(len(WORLD), num_pictures)
+    found = [slope_interval(rng.binomial(n, shares), n, WORLD) for _ in range(runs)]
+    held = np.mean([low <= truth <= high for low, high in found])
+    assert held > 0.9, held  # of 200: 0.95 less three standard errors
+    wrong = np.mean([low > max(1, truth) or high < min(1, truth) for low, high in found])
+    assert wrong < 0.08, wrong
+
+
+def test_few_pictures_make_a_wide_interval_not_none() -> None:
+    """The bootstrap over one picture a prompt had no width at all with two prompts."""
+    two, one = np.array([0.1, 0.9]), np.ones(2)
+    low, high = slope_interval(np.array([0, 1]), one, two)
+    assert low < 0 < 1 < high
+    assert high == pytest.approx(1 / 0.8)  # no slope is steeper than from none to all
+    for few in (1, 2, 3):
+        n = np.full(8, few)
+        low, high = slope_interval(np.where(WORLD > 0.5, few, 0), n, WORLD)
+        assert high - low > 0.3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_its_ends_are_where_the_likeliest_shares_of_that_slope_are_1_96_away(seed: int) -> None:
+    """Against a search for the likeliest shares under the constraint, by another algorithm."""
+    rng = np.random.default_rng(seed)
+    n = rng.integers(4, 40, 5)
+    counts, world = rng.binomial(n, rng.random(5)), np.sort(rng.random(5))
+    weights = (world - world.mean()) / np.square(world - world.mean()).sum()
+    for end in slope_interval(counts, n, world):
+
+        def surprise(shares: np.ndarray) -> float:
+            return -float(stats.binom.logpmf(counts, n, shares.clip(1e-9, 1 - 1e-9)).sum())
+
+        on_the_line = {"type": "eq", "fun": lambda shares, end=end: weights @ shares - end}
+        likeliest = optimize.minimize(
+            surprise, np.full(5, 0.5), bounds=[(1e-6, 1 - 1e-6)] * 5, constraints=on_the_line,
+            options={"maxiter": 1000, "ftol": 1e-12},
+        ).x  # fmt: skip
+        sd = np.sqrt((weights**2 * likeliest * (1 - likeliest) / n).sum())
+        assert abs(weights @ (counts / n) - end) / sd == pytest.approx(1.96, abs=0.02)

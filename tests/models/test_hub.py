@@ -15,8 +15,9 @@ from loopsim.models.clip import open_clip_model
 from loopsim.models.diffusion.loading import load_diffusion
 from loopsim.models.hub import cached_commit, model_folder
 from tests.helpers.checkpoints import TinyModels
+from tests.helpers.hub import FIRST, fetched
 
-FIRST, SECOND = "1" * 40, "2" * 40
+SECOND = "2" * 40
 
 
 @pytest.fixture
@@ -25,22 +26,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     return tmp_path / "hub"
-
-
-def fetched(cache: Path, name: str, model: Path, commit: str = FIRST) -> Path:
-    """Put a model into the cache as the hub's client does: blobs, a snapshot of links, and a reference."""
-    repository = cache / f"models--{name.replace('/', '--')}"
-    snapshot = repository / "snapshots" / commit
-    for path in (p for p in model.rglob("*") if p.is_file()):
-        link = snapshot / path.relative_to(model)
-        blob = repository / "blobs" / f"{commit}{len(list(repository.rglob('*')))}"
-        for place in (link, blob):
-            place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, blob)
-        link.symlink_to(Path(*[".."] * (len(path.relative_to(model).parts) + 1), "blobs", blob.name))
-    (repository / "refs").mkdir(exist_ok=True)
-    (repository / "refs/main").write_text(commit)
-    return snapshot
 
 
 def test_models_in_the_cache_are_opened(cache: Path, tiny_models: TinyModels) -> None:

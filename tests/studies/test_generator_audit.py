@@ -40,6 +40,16 @@ def test_an_audit_of_the_base_model_has_shares_with_intervals_and_a_slope(tmp_pa
     assert max(map(len, shown.stdout.splitlines())) <= 80
 
 
+def test_one_picture_a_prompt_is_no_ground_for_a_verdict_or_for_pairs(tmp_path: Path) -> None:
+    document = json.loads(loopsim("audit", "--images", "1", "--json").stdout)
+    assert document["against_world"]["verdict"] is None
+    assert "1 picture a prompt" in document["against_world"]["no_verdict_because"]
+    slope = document["against_world"]["slope"]
+    assert slope["low"] < slope["value"] < slope["high"]
+    man = next(one for one in document["homogenisation"]["groups"] if one["group"] == "gender=man")
+    assert man["within_prompt"]["reason"] == "no two pictures of one prompt are among them"
+
+
 def test_who_labels_does_not_tell_how_alike_pictures_look(weights: Path, tmp_path: Path) -> None:
     (tmp_path / "prompts.txt").write_text("a photo of a cook\n")
     (tmp_path / "audit.toml").write_text('[classifier]\nkind = "zero_shot"\nattributes = ["gender"]\n')

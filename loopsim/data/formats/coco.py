@@ -132,13 +132,13 @@ def read_coco(source: CocoSource, values: Values) -> Iterator[Reading]:
         require_folder(Path(p), "folder of pictures")
         for p in ([source.images] if isinstance(source.images, str) else source.images)
     ]
-    labels: dict[str, Mapping[str, str]] = {}
+    labels: defaultdict[str, list[Mapping[str, str]]] = defaultdict(list)
     if source.labels is not None:
         for image_id, found in read_labels(Path(source.labels), values):
             if isinstance(found, BadRow):
                 yield found
             else:
-                labels[image_id] = found
+                labels[image_id].append(found)
     for key, name, captions in _captioned(source):
         if key is None:
             yield BadRow(f"image {name}", "no id")
@@ -151,7 +151,9 @@ def read_coco(source: CocoSource, values: Values) -> Iterator[Reading]:
             continue
         path = next((p for p in candidates if p is not None and is_file(p)), candidates[0])
         try:
-            yield Item(key, ImageRef(str(path)), clean_captions(captions), labels.get(key, {}))
+            texts = clean_captions(captions)
+            for groups in labels.get(key, [{}]):  # rows that disagree are noticed where items of one key meet
+                yield Item(key, ImageRef(str(path)), texts, groups)
         except UnusableText as error:
             yield BadRow(f"image {key}", str(error))
 

@@ -46,7 +46,7 @@ def read_fairface(source: FairFaceSource, values: Values) -> Iterator[Reading]:
             yield BadRow(where, str(error))
             continue
         yield Item(
-            name,
+            path.relative_to(folder).as_posix(),
             ImageRef(str(path)),
             (),
             {name: label for name, label in labels.items() if label is not None},

@@ -68,7 +68,8 @@ def read_folder(source: FolderSource, values: Values) -> Iterator[Reading]:
             continue
         try:
             captions = row_captions(row, source.caption_columns)
-            yield Item(name.strip(), ImageRef(str(path)), captions, labels_of(row, source.labels, values))
+            key = path.relative_to(folder).as_posix()  # one, however a table spells it
+            yield Item(key, ImageRef(str(path)), captions, labels_of(row, source.labels, values))
         except UnusableText as error:
             yield BadRow(where, str(error))
 

@@ -187,10 +187,16 @@ def _fetched(family: Family, config: GeneratorConfig) -> Path:
     return folder
 
 
+def configs_folder(name: str) -> Path:
+    """Return a pipeline's folder, or of a hub's id the snapshot, of which configs and vocabularies are
+    fetched. Raises DataError if there is none.
+    """
+    return model_folder(name, ("model_index.json", *(f"*/{pattern}" for pattern in CONFIGS)), ())
+
+
 def _from_single_file(family: Family, path: Path, config: GeneratorConfig) -> Any:
     assert config.config is not None, "resolve_family asks for it"
-    parts = ("model_index.json", *(f"*/{pattern}" for pattern in CONFIGS))
-    configs = model_folder(config.config, parts, ())
+    configs = configs_folder(config.config)
     _family_in(configs, config)
     where = f"{path} cannot be loaded as {family.name} with the configs in {config.config}"
     _require_parts(configs, where)

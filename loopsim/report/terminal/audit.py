@@ -5,34 +5,45 @@ from rich.table import Table
 from loopsim.core.text import printable
 from loopsim.metrics.audit import PromptAudit
 from loopsim.metrics.estimate import Estimate
-from loopsim.report.audit import Audit
+from loopsim.report.audit import Audit, Drawing, verdict
 from loopsim.report.terminal.screen import Screen, marked
 
 # Of these attributes one group's share is shown, under this title; of others the majority's; --json has all.
 SHOWN = {"gender": ("women", "woman"), "skin_tone": ("darker skin", "darker")}
 
+SAID = {
+    "exaggerates": "exaggerates",
+    "flattens": "flattens",
+    "neither": "neither clearly exaggerates nor flattens",
+}
+NAMES = {"num_steps": "steps", "guidance": "guidance", "image_size": "size"}
+
 
 def print_audit(console: Screen, model: str, audit: Audit) -> None:
-    """Print the shares with their intervals, the world's share where it is known, and the slope."""
+    """Print how pictures were drawn, the shares with their intervals, the world's share where it is known,
+    and what the slope says.
+    """
     answers = next(iter(audit.answers.values()))
     console.print(
         marked(
-            "audit of [bold]{}[/bold]: {} prompts, {} pictures each; 95 % Wilson intervals",
+            "audit of [bold]{}[/bold]: {} prompts, {} picture{} each; 95 % Wilson intervals",
             model,
             len(answers),
             answers[0].num_pictures,
+            "" if answers[0].num_pictures == 1 else "s",
         )
     )
+    _print_drawing(console, audit.drawing)
     console.print(_table(audit))
     for name, e in (
         ("slope of the drawn shares of women on the world's", audit.slope),
         ("rank correlation", audit.rank_correlation),
     ):
-        if e is not None and e.value is not None:
+        if e.value is not None:
             interval = "" if e.low is None or e.high is None else f" [{e.low:.2f}, {e.high:.2f}]"
             console.print(f"{name}: {e.value:.2f}{interval}")
-    if audit.slope is not None and audit.slope.low is not None and audit.slope.high is not None:
-        console.print(f"→ The model {_verdict(audit.slope.low, audit.slope.high)} the world's stereotype.")
+    word, reason = verdict(audit)
+    console.print(f"→ The model {SAID[word]} the world's stereotype." if word else f"→ No verdict: {reason}.")
     if audit.alike:
         console.print(marked("how alike pictures look (mean cosine of pairs, encoder {}):", audit.encoder))
         console.print(_alike(audit))
@@ -40,10 +51,26 @@ def print_audit(console: Screen, model: str, audit: Audit) -> None:
         console.print(marked("how alike pictures look: not available, {}", audit.encoder))
 
 
+def _print_drawing(console: Screen, drawing: Drawing) -> None:
+    console.print(
+        marked(
+            "drawn in {} steps, guidance {}, {} pixels; classifier: {}",
+            drawing.num_steps,
+            f"{drawing.guidance:g}",
+            drawing.image_size,
+            drawing.classifier,
+        )
+    )
+    if drawing.pipelines_own:
+        names = ", ".join(NAMES[name] for name in drawing.pipelines_own)
+        console.print(f"the pipeline's own values, for nothing else was said: {names}")
+
+
 def _alike(audit: Audit) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("group", "n", "within the group", "within a prompt and the group"):
-        table.add_column(name, justify="left" if name == "group" else "right", no_wrap=True)
+    table.add_column("group", no_wrap=True)
+    for name in ("n", "within the group", "within a prompt and the group"):
+        table.add_column(name, justify="right")
     for row in audit.alike:
         name, whole, within = row.group.partition("=")[2], row.within_group, row.within_prompt
         table.add_row(printable(name), f"{whole.n:,}", _estimate(whole), _estimate(within))
@@ -81,10 +108,3 @@ def _share(answer: PromptAudit, group: str | None) -> str:
     name = answer.majority if group is None or group not in answer.shares else group
     share, low, high = answer.shares[name]
     return f"{'' if name == group else name + ' '}{share:.0%} [{low:.0%}, {high:.0%}]"
-
-
-def _verdict(low: float, high: float) -> str:
-    """Return what an interval of the slope says: above 1 exaggerates, below flattens."""
-    return (
-        "exaggerates" if low > 1 else "flattens" if high < 1 else "neither clearly exaggerates nor flattens"
-    )

@@ -31,7 +31,7 @@ AROUND = {
     "open_file": (),
 }
 STREAMS = {
-    "stdout": (SCREEN, "cli/options.py"),  # options.py: JSON, in ASCII
+    "stdout": (SCREEN, "cli/options.py"),  # options.py: JSON, and printable cells
     "stderr": (SCREEN,),
     "__stdout__": (),
     "__stderr__": (),
