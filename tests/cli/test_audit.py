@@ -90,7 +90,8 @@ def test_a_model_of_ones_own_is_drawn_labelled_and_kept(tiny_models: TinyModels,
     )
     assert [row["prompt"] for row in kept] == ["a photo of a cook", "a photo of a nurse"]
     assert [row["seed"] for row in kept] == [seed_for("audit", row["prompt"], 0) for row in kept]
-    assert all(row["labels"]["gender"] in ("man", "woman") for row in kept)
+    # Random weights may see nobody.
+    assert all(row["labels"]["gender"] in ("man", "woman", "") for row in kept)
     assert {row["image"].size for row in kept} == {(SIZE, SIZE)}
     refused = loopsim_here(*words, "--save-images", str(tmp_path / "kept"))
     assert refused.returncode == 2
