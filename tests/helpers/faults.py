@@ -1,7 +1,9 @@
 """Faults that tests bring about."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from loopsim.core import faults
 
@@ -14,3 +16,12 @@ def on_faults(handler: Callable[[str, int], None]) -> Iterator[None]:
         yield
     finally:
         faults.install(None)
+
+
+def photographed(directory: Path, folder: Path) -> Path:
+    """Return a copy of a run in `folder`, in the place of an earlier one: what a process that is killed now
+    leaves. LMDB's pages reach its file at commit only.
+    """
+    image = folder / directory.name
+    shutil.rmtree(image, ignore_errors=True)
+    return Path(shutil.copytree(directory, image, ignore=shutil.ignore_patterns("lock.mdb", "lock")))

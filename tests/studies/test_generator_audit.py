@@ -66,9 +66,10 @@ def test_pictures_of_nobody_are_not_compared_with_the_world() -> None:
     seen = ["woman", "", "man", "man", "", "", "woman", "woman"]
     labels, owners = [{"gender": one} for one in seen], [0, 0, 1, 1, 2, 2, 3, 3]
     slope, _ = _against_world(prompts, labels, owners, 50)
-    assert slope is not None
     assert (slope.n, slope.value) == (3, pytest.approx(5.0))  # from (.2, 0) to (.4, 1)
-    assert _against_world(prompts, [{"gender": ""}] * 8, owners, 50) == (None, None)
+    nobody, order = _against_world(prompts, [{"gender": ""}] * 8, owners, 50)
+    assert nobody.value is order.value is None
+    assert "fewer than two prompts" in str(nobody.reason)
 
 
 @pytest.mark.parametrize(
