@@ -34,13 +34,15 @@ UNKNOWN: Final = "unknown"  # what retraining alone does is not known
 @dataclass(frozen=True)
 class Trend:
     """Change a generation, with its 95 % interval, two-sided p-value, and verdict: "rising", "falling" or "no
-    evidence"; of a bias, of its size.
+    evidence"; of a bias, of its size. `goes_on`: the generations lean that way by themselves, too, beyond
+    their noise: one step at the first of them is no trend.
     """
 
     slope: float
     low: float
     high: float
     p_value: float
+    goes_on: bool = True
     verdict: str = NO_EVIDENCE
     adjusted_p: float | None = None
 
@@ -257,7 +259,7 @@ def _trends(rows: Sequence[Trajectory], variances: Sequence[Variance | None]) ->
             continue
         p = float(next(corrected))
         says = "rising" if one.low > 0 else "falling" if one.high < 0 else NO_EVIDENCE
-        verdict = says if p <= FALSE_DISCOVERY_RATE else NO_EVIDENCE
+        verdict = says if p <= FALSE_DISCOVERY_RATE and one.goes_on else NO_EVIDENCE
         ruled.append(replace(one, verdict=verdict, adjusted_p=p))
     return ruled
 
@@ -267,14 +269,26 @@ def _trend(one: Trajectory, variance: Variance | None) -> Trend | None:
     if len(one.steps) < 2 or one.is_unknown:
         return None
     x = np.array([0] * len(one.baselines) + list(one.steps), float)
-    x -= x.mean()
-    weights = x / (x @ x)
-    slope = float(weights @ np.concatenate([one.baselines, one.values]))
-    items = _variance(weights @ np.concatenate([one.baseline_replicates, one.replicates]))
+    values = np.concatenate([one.baselines, one.values])
+    replicates = np.concatenate([one.baseline_replicates, one.replicates])
+    whole = _slope(x, values, replicates, variance, one.flips)
+    k = len(one.baselines)
+    later = _slope(x[k:], values[k:], replicates[k:], variance, one.flips)
+    goes_on = (later.low > 0 and whole.slope > 0) or (later.high < 0 and whole.slope < 0)
+    return replace(whole, goes_on=goes_on)
+
+
+def _slope(
+    x: np.ndarray, values: np.ndarray, replicates: np.ndarray, variance: Variance | None, flips: float
+) -> Trend:
+    """Return the slope of values [t] at x [t], given replicates [t, B]."""
+    centred = x - x.mean()
+    weights = centred / (centred @ centred)
+    slope, items = float(weights @ values), _variance(weights @ replicates)
     total, freedom = items, np.inf
     if variance is not None:
-        share = float(1 / (x @ x))
-        total, freedom = _total(variance.value * share, variance.freedom, items - one.flips * share)
+        share = float(1 / (centred @ centred))
+        total, freedom = _total(variance.value * share, variance.freedom, items - flips * share)
     reach = _reach(total, freedom)
     known = total > _ROUNDING * slope**2 or variance is None
     return Trend(slope, slope - reach, slope + reach, _p_value(slope, total, freedom) if known else 1.0)

@@ -101,6 +101,16 @@ def test_the_trend_is_the_slope_over_baselines_and_generations() -> None:
     assert judged(trajectory([0.6], starts, has_model=True)).trend is None
 
 
+def test_one_step_is_no_trend() -> None:
+    """The share of darker skin fell in the first generation, stayed there, and was called falling."""
+    starts, flat = [0.5, 0.52, 0.48], [0.9, 0.91, 0.89, 0.9, 0.9]
+    found = judged(trajectory(flat, starts, has_model=True))
+    assert found.verdict == "rose"
+    assert found.trend is not None
+    assert found.trend.low > 0
+    assert (found.trend.goes_on, found.trend.verdict) == (False, "no evidence")
+
+
 def test_flipping_items_are_counted_once() -> None:
     """What the bootstrap sees of each training's own items is in the spread of trainings already."""
     rng = np.random.default_rng(0)
