@@ -16,6 +16,7 @@ from loopsim.store.rows import AuditRow
 from loopsim.store.store import Store
 
 PICTURE, MARGIN, LINE, TOP = 128, 8, 13, 58
+MOST_COLUMNS = 24  # a sheet of a hundred generations is no sheet
 BLACK, GREY = "black", (90, 90, 90)
 
 
@@ -52,9 +53,13 @@ def films(store: Store, generations: Sequence[int], limit: int) -> list[Film]:
 
 
 def load_films(directory: Path, generations: int, limit: int) -> list[Film]:
-    """Return a run's films up to a generation. Raises RunNotFound if no generator has been asked yet."""
+    """Return a run's films up to a generation, of long loops over MOST_COLUMNS of them. Raises RunNotFound if
+    no generator has been asked yet.
+    """
+    num = min(generations, MOST_COLUMNS)
+    chosen = dict.fromkeys(1 + (generations - 1) * i // max(num - 1, 1) for i in range(num))
     with Store(directory / STATE, readonly=True) as store:
-        found = films(store, range(1, generations + 1), limit)
+        found = films(store, list(chosen), limit)
     if not found:
         raise RunNotFound(
             f"run {directory.name} has no pictures of neutral prompts: they are drawn when a generation >= 1 "
@@ -68,7 +73,11 @@ def draw_films(found: Sequence[Film], run: str, footer: str | None) -> Image.Ima
     smoothing.
     """
     small, large = Lettering(10), Lettering(14)
-    texts = [[*small.wrapped(film.prompt, PICTURE, 8), f"seed {film.seed}"] for film in found]
+    texts = [
+        [(line, BLACK) for line in small.wrapped(film.prompt, PICTURE, 7)]
+        + [(line, GREY) for line in small.wrapped(f"seed {film.seed}", PICTURE, 2)]
+        for film in found
+    ]
     columns = found[0].generations
     cell = PICTURE + MARGIN
     title = f"{printable(run)}: the same prompt and seed, generation after generation"
@@ -81,8 +90,8 @@ def draw_films(found: Sequence[Film], run: str, footer: str | None) -> Image.Ima
         small.draw(pen, (MARGIN + column * cell, TOP - 18), f"SD_{generation - 1}", BLACK)
     for row, (film, lines) in enumerate(zip(found, texts, strict=True)):
         top = TOP + row * cell
-        for number, line in enumerate(lines):
-            small.draw(pen, (MARGIN, top + number * LINE), line, GREY if line == lines[-1] else BLACK)
+        for number, (line, colour) in enumerate(lines):
+            small.draw(pen, (MARGIN, top + number * LINE), line, colour)
         for column, frame in enumerate(film.frames, 1):
             place = (MARGIN + column * cell, top)
             if frame is None:

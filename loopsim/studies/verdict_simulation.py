@@ -139,11 +139,13 @@ def simulate(scenario: Scenario, num_loops: int, seed: int = 0, judge: Judge = d
             judged = judge([up_to(row, g) for row in rows])
             said = np.array([d is not None and d.verdict != NO_EVIDENCE for d in judged])
             moves = np.array([bool(d and d.trend and d.trend.verdict != NO_EVIDENCE) for d in judged])
+            rose = np.array([d is not None and d.verdict == "rose" for d in judged])  # as every shift is up
+            rises = np.array([bool(d and d.trend and d.trend.verdict == "rising") for d in judged])
             generations, intervals = generations + 1, intervals + len(rows)
             false, trends = false + bool(said[~hit].any()), trends + bool(moves[~hit].any())
             true = truth[max(g - 2, 0) : g].mean(0)
             covered += sum(d.low <= t <= d.high for d, t in zip(judged, true, strict=True) if d is not None)
-            shifted, found, moving = shifted + hit.sum(), found + said[hit].sum(), moving + moves[hit].sum()
+            shifted, found, moving = shifted + hit.sum(), found + rose[hit].sum(), moving + rises[hit].sum()
             discoveries.append(said[~hit].sum() / max(said.sum(), 1))
     return Found(
         scenario, generations, false, trends, int(shifted), int(found), int(moving),

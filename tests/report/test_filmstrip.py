@@ -1,6 +1,7 @@
 """A filmstrip shows what the weights alone change: one prompt and one seed a row, a generator a column."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from loopsim.core.errors import RunNotFound
-from loopsim.report.filmstrip import MARGIN, PICTURE, TOP, draw_films, load_films
+from loopsim.report.filmstrip import MARGIN, MOST_COLUMNS, PICTURE, TOP, draw_films, load_films
 from loopsim.store.rows import AuditRow
 from loopsim.store.store import Store
 from tests.helpers.command_line import in_runs, loopsim_here
@@ -44,7 +45,17 @@ def test_a_row_is_one_prompt_and_seed_and_a_column_one_generator(tmp_path: Path)
         assert tuple(spot) == COLOURS[generation]
     assert tuple(sheet[TOP + cell + 64, MARGIN + 2 * cell + 64]) == (255, 255, 255)
     assert len(load_films(run, 1, 12)[0].frames) == 1
+    long = replace(films[0], seed=2**63 - 1)  # its digits end before the first picture
+    strip = np.asarray(draw_films([long], "run", None))[TOP : TOP + PICTURE, PICTURE + 1 : PICTURE + MARGIN]
+    assert (strip == 255).all()
     assert len(load_films(run, 2, 1)) == 1
+
+
+def test_a_long_loop_is_shown_from_its_first_to_its_last_generator(tmp_path: Path) -> None:
+    rows = [replace(row(1, 0, "a photo of a cook", 1), generation=g) for g in range(1, 101)]
+    (film,) = load_films(run_with(tmp_path / "run", rows), 100, 12)
+    assert len(film.frames) == MOST_COLUMNS
+    assert (film.generations[0], film.generations[-1]) == (1, 100)
 
 
 def test_a_run_without_neutral_pictures_says_why(tmp_path: Path) -> None:
